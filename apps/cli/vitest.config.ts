@@ -1,0 +1,3 @@
+import { testsOf } from "@workanywhere/tooling/vitest"
+
+export default testsOf()

@@ -1,0 +1,37 @@
+/**
+ * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
+ * are Graph's generic codes; which code the real service sends with 413, 500 and 503 on this resource is not known.
+ * Graph may send others: treat a code that is read as open text and decide on the status then.
+ */
+export const graphErrorStatus = {
+  BadRequest: 400,
+  ModelValidationFailure: 400,
+  InvalidAuthenticationToken: 401,
+  Forbidden: 403,
+  ResourceNotFound: 404,
+  Request_BadRequest: 405,
+  invalidRequest: 413,
+  TooManyRequests: 429,
+  generalException: 500,
+  serviceNotAvailable: 503
+} as const
+
+/** A code of {@link graphErrorStatus}. */
+export type GraphErrorCode = keyof typeof graphErrorStatus
+
+/** One of several things that were wrong, inside an error. */
+export interface GraphErrorDetail {
+  readonly code: string
+  readonly message: string
+  readonly target?: string
+}
+
+/** Graph's error body as it is written (reference 6.1). */
+export interface GraphErrorBody {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly details?: ReadonlyArray<GraphErrorDetail>
+    readonly innerError?: { readonly [name: string]: unknown }
+  }
+}

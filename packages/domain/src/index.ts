@@ -1,0 +1,47 @@
+export {
+  type EvolvableEnum,
+  type HealthState,
+  type UpgradeEligibility,
+  healthState,
+  knownMember,
+  memberNumber,
+  memberWithNumber,
+  unknownFutureValue,
+  upgradeEligibility,
+  writableMembers
+} from "./evolvable-enum.ts"
+export {
+  type Property,
+  type PropertyGroup,
+  type PropertyKind,
+  type PropertyName,
+  type PropertyValue,
+  enumOf,
+  isNullable,
+  properties,
+  property,
+  propertyNames
+} from "./property.ts"
+export { type ScoreReading, isAvailable, isWritableScore, readScore, unavailableScore } from "./score.ts"
+export { type Issue, type IssueCode, expectedValue, unknownPropertyIssue, valueIssue } from "./issue.ts"
+export { nearMiss } from "./near-miss.ts"
+export {
+  type Body,
+  type Change,
+  Device,
+  DeviceUpdate,
+  KeyedDevice,
+  NewDevice,
+  type Parsed,
+  type WholeDevice,
+  applyUpdate,
+  changes,
+  deviceODataType,
+  jsonSchemaOf,
+  parseDevice,
+  parseDeviceUpdate,
+  parseNewDevice,
+  wholeDevice
+} from "./device.ts"
+export { type Page, pageOf, standingMetrics } from "./odata.ts"
+export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"
