@@ -1,0 +1,48 @@
+import * as Effect from "effect/Effect"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import { wfa } from "./commands.ts"
+import { exitCode, outcomeOf } from "./exit.ts"
+import { write, writeError } from "./output.ts"
+
+/** Help that was asked for is what the command gives, on stdout; what is wrong with a command line is told on stderr. */
+const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
+  const formatter = CliOutput.defaultFormatter()
+  const show = (event: CliOutput.Presenter.Event) => {
+    switch (event._tag) {
+      case "Help":
+        return Effect.ignore(write(Stream.make(`${formatter.formatHelpDoc(event.helpDoc)}\n`)))
+      case "Version":
+        return Effect.ignore(write(Stream.make(`${formatter.formatVersion(event.name, event.version)}\n`)))
+      case "InvalidInvocation":
+        return writeError(
+          [
+            ...event.errors.map((error) => `wfa: ${error.message}`),
+            `Usage: ${event.helpDoc.usage}`,
+            `Run ${event.commandPath.join(" ")} --help to see what it takes.`
+          ].join("\n")
+        )
+    }
+  }
+  return { present: (event) => Effect.provideService(show(event), Stdio.Stdio, stdio) }
+}
+
+/** Runs a command line and gives its exit code; whatever failed has been told on stderr by then. */
+export const run = Effect.fnUntraced(
+  function* (args: ReadonlyArray<string>, version: string) {
+    const stdio = yield* Stdio.Stdio
+    yield* Command.runWith(wfa, { version })(args).pipe(
+      Effect.provideService(CliOutput.Presenter, presenter(stdio))
+    )
+    return exitCode.done as number
+  },
+  Effect.catch((failure) => {
+    const { code, lines } = outcomeOf(failure)
+    return Effect.as(lines.length === 0 ? Effect.void : writeError(`wfa: ${lines.join("\n")}`), code)
+  }),
+  Effect.catchDefect((defect) =>
+    Effect.as(writeError(`wfa: this is a bug in wfa: ${defect instanceof Error ? defect.message : String(defect)}`), exitCode.bug as number)
+  )
+)

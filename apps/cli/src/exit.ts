@@ -1,0 +1,87 @@
+import type { GraphError } from "@workanywhere/graph-client"
+import type * as CliError from "effect/cli/CliError"
+import type { ConfigurationError, OutputClosed, UsageError } from "./failure.ts"
+
+/** Everything a command can fail with. */
+export type Failure = GraphError | UsageError | ConfigurationError | OutputClosed | CliError.CliError
+
+type Reason = GraphError["reason"]
+
+/** The exit codes that scripts rely on; docs/cli lists them. */
+export const exitCode = {
+  done: 0,
+  bug: 1,
+  usage: 2,
+  configuration: 3,
+  notAllowed: 4,
+  notFound: 5,
+  refused: 6,
+  tryLater: 7,
+  notUnderstood: 8,
+  someRowsFailed: 9,
+  incomplete: 10,
+  interrupted: 130
+} as const
+
+const codeForReason: Record<Reason["_tag"], number> = {
+  Invalid: exitCode.usage,
+  Unauthorized: exitCode.notAllowed,
+  Forbidden: exitCode.notAllowed,
+  NotFound: exitCode.notFound,
+  Rejected: exitCode.refused,
+  Throttled: exitCode.tryLater,
+  Unavailable: exitCode.tryLater,
+  Unreadable: exitCode.notUnderstood,
+  Incomplete: exitCode.incomplete
+}
+
+const adviceFor: Record<Reason["_tag"], string | undefined> = {
+  Invalid: undefined,
+  Unauthorized: "Set WFA_TOKEN to a valid access token for the target.",
+  Forbidden:
+    "The token needs DeviceManagementConfiguration.ReadWrite.All or DeviceManagementManagedDevices.ReadWrite.All (for reading, the Read.All of either is enough).",
+  NotFound: "List what is there: wfa device list",
+  Rejected: undefined,
+  Throttled: "Run the command again later.",
+  Unavailable: "Check that the target is running and can be reached (--target or WFA_TARGET), then run the command again.",
+  Unreadable: "Is the target a Microsoft Graph root with its version, such as https://graph.microsoft.com/beta?",
+  Incomplete: "What was printed may not be the whole list; run the command again."
+}
+
+const graphLines = (error: GraphError): ReadonlyArray<string> => {
+  const { reason } = error
+  const answer = error.status === undefined ? [] : [`${error.status} ${error.code ?? ""}`.trim()]
+  const facts = [
+    `${error.method} ${error.path}`,
+    ...answer,
+    ...(error.requestId === undefined ? [] : [`request-id ${error.requestId}`]),
+    `client-request-id ${error.clientRequestId}`
+  ]
+  const details = reason._tag === "Invalid" ? reason.issues.map((issue) => issue.message) : (error.details ?? []).map((detail) => detail.message)
+  const advice = adviceFor[reason._tag]
+  return [
+    error.message,
+    ...details.map((detail) => `  - ${detail}`),
+    ...(reason._tag === "Invalid" ? [] : [`  ${facts.join(", ")}`]),
+    ...(advice === undefined ? [] : [`  ${advice}`])
+  ]
+}
+
+/** The code a failure ends the process with, and the lines that tell a person about it. */
+export const outcomeOf = (failure: Failure): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
+  switch (failure._tag) {
+    case "GraphError":
+      return { code: codeForReason[failure.reason._tag], lines: graphLines(failure) }
+    case "UsageError":
+      return { code: exitCode.usage, lines: [failure.message, ...(failure.problems ?? []).map((problem) => `  - ${problem}`)] }
+    case "ConfigurationError":
+      return { code: exitCode.configuration, lines: [failure.message] }
+    case "OutputClosed":
+      return { code: exitCode.done, lines: [] }
+    case "ShowHelp":
+      // The presenter has already said what was wrong; no errors means that help was what was wanted.
+      return { code: failure.errors.length === 0 ? exitCode.done : exitCode.usage, lines: [] }
+    default:
+      return { code: exitCode.usage, lines: [failure.message] }
+  }
+}

@@ -1,0 +1,126 @@
+import { createServer } from "node:http"
+import { type AddressInfo } from "node:net"
+import { describe, expect, it } from "vitest"
+import { wfa } from "./wfa.ts"
+
+describe("the command line", () => {
+  it("shows help with nothing configured, on stdout", async () => {
+    for (const args of [["--help"], ["device", "--help"], ["device", "update", "--help"], []]) {
+      const { code, stderr, stdout } = await wfa(args)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+      expect(stdout).toContain("USAGE")
+    }
+  })
+
+  it("gives examples in the help of every command", async () => {
+    for (const command of ["get", "list", "update", "schema"]) {
+      expect((await wfa(["device", command, "--help"])).stdout).toContain(`wfa device ${command}`)
+    }
+  })
+
+  it("prints its version", async () => {
+    expect((await wfa(["--version"])).stdout).toContain("1.2.3")
+  })
+
+  it.each([
+    { what: "command", args: ["devise"], suggests: "device" },
+    { what: "subcommand", args: ["device", "updat", "x"], suggests: "update" },
+    { what: "flag", args: ["device", "list", "--tpo", "1"], suggests: "--top" },
+    { what: "format", args: ["device", "list", "-o", "xml"], suggests: "jsonl" },
+    { what: "missing argument", args: ["device", "get"], suggests: "id" }
+  ])("answers a wrong $what on stderr with what would be right, and ends with 2", async ({ args, suggests }) => {
+    const { code, stderr, stdout } = await wfa(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    expect(stderr).toContain(suggests)
+    expect(stderr).toContain("--help")
+  })
+
+  it("ends with 2 for a --target that is no Graph root, and with 3 for such a WFA_TARGET", async () => {
+    for (const target of ["graph", "ftp://127.0.0.1/beta", "http://127.0.0.1:1"]) {
+      expect(await wfa(["device", "list", "--target", target])).toMatchObject({ code: 2, stdout: "" })
+      const { code, stderr } = await wfa(["device", "list"], { env: { WFA_TARGET: target } })
+      expect(code).toBe(3)
+      expect(stderr).toContain("WFA_TARGET is not the address of a Graph root")
+    }
+  })
+
+  it("never sends a token over a plain connection to another machine", async () => {
+    const { code, stderr } = await wfa(["device", "list"], { env: { WFA_TARGET: "http://graph.invalid/beta", WFA_TOKEN: "canary" } })
+    expect(code).toBe(3)
+    expect(stderr).toContain("https")
+    expect(stderr).not.toContain("canary")
+  })
+})
+
+/** A server for one test that answers every request in the same way. */
+const answering = async (
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  use: (target: string) => Promise<void>
+): Promise<void> => {
+  const server = createServer((_, response) => response.writeHead(status, headers).end(body)).listen(0, "127.0.0.1")
+  await new Promise((listening) => server.once("listening", listening))
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/beta`)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+const json = { "content-type": "application/json" }
+const envelope = (code: string, message: string) => JSON.stringify({ error: { code, message } })
+
+describe("exit codes", () => {
+  it.each([
+    { status: 401, code: "InvalidAuthenticationToken", ends: 4, says: "WFA_TOKEN" },
+    { status: 403, code: "Forbidden", ends: 4, says: "ReadWrite.All" },
+    { status: 404, code: "ResourceNotFound", ends: 5, says: "wfa device list" },
+    { status: 400, code: "No method match route template", ends: 6, says: "No method match route template" },
+    { status: 500, code: "InternalServerError", ends: 6, says: "InternalServerError" }
+  ])("an answer of $status ends with $ends", async ({ code, ends, says, status }) => {
+    await answering(status, envelope(code, "what the service says"), json, async (target) => {
+      const outcome = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+      expect({ code: outcome.code, stdout: outcome.stdout }).toEqual({ code: ends, stdout: "" })
+      expect(outcome.stderr).toContain("what the service says")
+      expect(outcome.stderr).toContain(says)
+    })
+  })
+
+  it("an answer that asks to wait longer than the deadline ends with 7 at once", async () => {
+    await answering(429, envelope("TooManyRequests", "later"), { ...json, "retry-after": "100000" }, async (target) => {
+      expect((await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })).code).toBe(7)
+    })
+  })
+
+  it("an answer that is no JSON ends with 8", async () => {
+    await answering(200, "<html>hello</html>", { "content-type": "text/html" }, async (target) => {
+      const { code, stderr } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+      expect(code).toBe(8)
+      expect(stderr).toContain("Is the target a Microsoft Graph root")
+    })
+  })
+
+  it("a list whose next page lies elsewhere ends with 10, and what was printed is still one JSON document", async () => {
+    const page = JSON.stringify({ value: [{ id: "1" }], "@odata.nextLink": "https://elsewhere.invalid/beta/next" })
+    await answering(200, page, json, async (target) => {
+      const { code, stdout } = await wfa(["device", "list"], { env: { WFA_TARGET: target } })
+      expect(code).toBe(10)
+      expect(JSON.parse(stdout)).toEqual([{ id: "1" }])
+    })
+  })
+})
+
+describe("--debug", () => {
+  it("shows requests and answers with the token masked", async () => {
+    await answering(200, '{"id":"d"}', { ...json, "request-id": "r-1" }, async (target) => {
+      const { stderr } = await wfa(["device", "get", "d", "--debug"], { env: { WFA_TARGET: target, WFA_TOKEN: "canary-token" } })
+      expect(stderr).toContain(`> GET ${target}/deviceManagement/`)
+      expect(stderr).toContain("authorization: ***")
+      expect(stderr).toContain("< 200 after")
+      expect(stderr).toContain("r-1")
+      expect(stderr).not.toContain("canary")
+    })
+  })
+})

@@ -1,0 +1,50 @@
+import { execFileSync } from "node:child_process"
+import { appendFileSync, cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const root = join(import.meta.dirname, "../..")
+let copy: string
+
+/** The cache key that turbo gives each package's tests; equal keys are a cache hit. */
+const testKeys = (): ReadonlyMap<string, string> => {
+  const dry = execFileSync(join(root, "node_modules/.bin/turbo"), ["run", "test", "--dry=json"], {
+    cwd: copy,
+    encoding: "utf8",
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
+    stdio: ["ignore", "pipe", "ignore"]
+  })
+  const { tasks } = JSON.parse(dry) as { readonly tasks: ReadonlyArray<{ readonly taskId: string; readonly hash: string }> }
+  return new Map(tasks.filter(({ taskId }) => taskId.endsWith("#test")).map(({ hash, taskId }) => [taskId.replace("#test", ""), hash]))
+}
+
+const rerunAfterChanging = (file: string): ReadonlyArray<string> => {
+  const before = testKeys()
+  appendFileSync(join(copy, file), "\n// changed\n")
+  const after = testKeys()
+  return [...after].filter(([name, hash]) => before.get(name) !== hash).map(([name]) => name.replace("@workanywhere/", "")).toSorted()
+}
+
+describe("turbo's cache of test runs", () => {
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), "workanywhere-turbo-"))
+    const tracked = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: root, encoding: "utf8" }).trim().split("\n")
+    for (const file of tracked) cpSync(join(root, file), join(copy, file), { force: true })
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+    execFileSync("git", ["init", "-q"], { cwd: copy })
+  })
+  afterAll(() => rmSync(copy, { recursive: true, force: true }))
+
+  it("re-runs everything that depends on the domain when the domain changes", { timeout: 60_000 }, () => {
+    expect(rerunAfterChanging("packages/domain/src/score.ts")).toEqual(["api", "cli", "domain", "graph-client"])
+  })
+
+  it("re-runs the client and the apps, but not the domain, when the client changes", { timeout: 60_000 }, () => {
+    expect(rerunAfterChanging("packages/graph-client/src/index.ts")).toEqual(["api", "cli", "graph-client"])
+  })
+
+  it("re-runs everything when the shared test configuration changes", { timeout: 60_000 }, () => {
+    expect(rerunAfterChanging("tooling/vitest.ts")).toEqual(["api", "cli", "domain", "graph-client", "tooling"])
+  })
+})
