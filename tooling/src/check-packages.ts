@@ -46,7 +46,9 @@ try {
     inspect(`${name} versions`, () => {
       const written = run("tar", ["-xOf", filename, "package/package.json"])
       const { dependencies, peerDependencies } = JSON.parse(written) as Manifest
-      const unresolved = Object.entries({ ...dependencies, ...peerDependencies }).filter(([, range]) => /^(catalog|workspace):/.test(range))
+      const unresolved = Object.entries({ ...dependencies, ...peerDependencies }).filter(([, range]) =>
+        /^(catalog|workspace):/.test(range)
+      )
       if (unresolved.length > 0) throw new Error(`left in the tarball: ${JSON.stringify(unresolved)}`)
       return written
     })

@@ -5,7 +5,10 @@ import { join } from "node:path"
 
 const root = join(import.meta.dirname, "../..")
 const reports = "{packages,apps}/*/.results/tests.json"
-const reportFiles = () => [...globSync(reports, { cwd: root }), ...globSync("tooling/.results/tests.json", { cwd: root })]
+const reportFiles = () => [
+  ...globSync(reports, { cwd: root }),
+  ...globSync("tooling/.results/tests.json", { cwd: root })
+]
 
 // A report left over from an earlier run must not be counted; turbo puts those of cached runs back.
 for (const report of reportFiles()) rmSync(join(root, report))

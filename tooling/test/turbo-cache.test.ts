@@ -15,21 +15,32 @@ const testKeys = (): ReadonlyMap<string, string> => {
     env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
     stdio: ["ignore", "pipe", "ignore"]
   })
-  const { tasks } = JSON.parse(dry) as { readonly tasks: ReadonlyArray<{ readonly taskId: string; readonly hash: string }> }
-  return new Map(tasks.filter(({ taskId }) => taskId.endsWith("#test")).map(({ hash, taskId }) => [taskId.replace("#test", ""), hash]))
+  const { tasks } = JSON.parse(dry) as {
+    readonly tasks: ReadonlyArray<{ readonly taskId: string; readonly hash: string }>
+  }
+  return new Map(
+    tasks
+      .filter(({ taskId }) => taskId.endsWith("#test"))
+      .map(({ hash, taskId }) => [taskId.replace("#test", ""), hash])
+  )
 }
 
 const rerunAfterChanging = (file: string): ReadonlyArray<string> => {
   const before = testKeys()
   appendFileSync(join(copy, file), "\n// changed\n")
   const after = testKeys()
-  return [...after].filter(([name, hash]) => before.get(name) !== hash).map(([name]) => name.replace("@workanywhere/", "")).toSorted()
+  return [...after]
+    .filter(([name, hash]) => before.get(name) !== hash)
+    .map(([name]) => name.replace("@workanywhere/", ""))
+    .toSorted()
 }
 
 describe("turbo's cache of test runs", () => {
   beforeAll(() => {
     copy = mkdtempSync(join(tmpdir(), "workanywhere-turbo-"))
-    const tracked = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: root, encoding: "utf8" }).trim().split("\n")
+    const tracked = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: root, encoding: "utf8" })
+      .trim()
+      .split("\n")
     for (const file of tracked) cpSync(join(root, file), join(copy, file), { force: true })
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
     execFileSync("git", ["init", "-q"], { cwd: copy })

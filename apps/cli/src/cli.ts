@@ -33,9 +33,7 @@ const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
 export const run = Effect.fnUntraced(
   function* (args: ReadonlyArray<string>, version: string) {
     const stdio = yield* Stdio.Stdio
-    yield* Command.runWith(wfa, { version })(args).pipe(
-      Effect.provideService(CliOutput.Presenter, presenter(stdio))
-    )
+    yield* Command.runWith(wfa, { version })(args).pipe(Effect.provideService(CliOutput.Presenter, presenter(stdio)))
     return exitCode.done as number
   },
   Effect.catch((failure) => {
@@ -43,6 +41,9 @@ export const run = Effect.fnUntraced(
     return Effect.as(lines.length === 0 ? Effect.void : writeError(`wfa: ${lines.join("\n")}`), code)
   }),
   Effect.catchDefect((defect) =>
-    Effect.as(writeError(`wfa: this is a bug in wfa: ${defect instanceof Error ? defect.message : String(defect)}`), exitCode.bug as number)
+    Effect.as(
+      writeError(`wfa: this is a bug in wfa: ${defect instanceof Error ? defect.message : String(defect)}`),
+      exitCode.bug as number
+    )
   )
 )

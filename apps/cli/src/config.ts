@@ -11,7 +11,11 @@ const defaultTarget = "http://127.0.0.1:4010/beta"
 
 const rootOf = (text: string): URL | undefined => {
   const url = URL.parse(text)
-  return url !== null && /^https?:$/.test(url.protocol) && url.pathname.length > 1 && url.search === "" && url.hash === ""
+  return url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.pathname.length > 1 &&
+    url.search === "" &&
+    url.hash === ""
     ? url
     : undefined
 }

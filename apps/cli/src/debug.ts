@@ -13,12 +13,16 @@ export const requestLog = Layer.effect(
         const started = yield* Clock.currentTimeMillis
         const url = `${request.url}${request.urlParams.params.length === 0 ? "" : "?…"}`
         const authorization = request.headers["authorization"] === undefined ? "" : " authorization: ***"
-        yield* writeError(`> ${request.method} ${url} client-request-id: ${request.headers["client-request-id"]}${authorization}`)
+        yield* writeError(
+          `> ${request.method} ${url} client-request-id: ${request.headers["client-request-id"]}${authorization}`
+        )
         const took = Effect.map(Clock.currentTimeMillis, (now) => `${now - started} ms`)
         const response = yield* Effect.tapError(exchange, (error) =>
           Effect.flatMap(took, (time) => writeError(`< ${error.reason._tag} after ${time}`))
         )
-        yield* writeError(`< ${response.status} after ${yield* took} request-id: ${response.headers["request-id"] ?? "none"}`)
+        yield* writeError(
+          `< ${response.status} after ${yield* took} request-id: ${response.headers["request-id"] ?? "none"}`
+        )
         return response
       })
     )

@@ -43,7 +43,8 @@ const adviceFor: Record<Reason["_tag"], string | undefined> = {
   NotFound: "List what is there: wfa device list",
   Rejected: undefined,
   Throttled: "Run the command again later.",
-  Unavailable: "Check that the target is running and can be reached (--target or WFA_TARGET), then run the command again.",
+  Unavailable:
+    "Check that the target is running and can be reached (--target or WFA_TARGET), then run the command again.",
   Unreadable: "Is the target a Microsoft Graph root with its version, such as https://graph.microsoft.com/beta?",
   Incomplete: "What was printed may not be the whole list; run the command again."
 }
@@ -57,7 +58,10 @@ const graphLines = (error: GraphError): ReadonlyArray<string> => {
     ...(error.requestId === undefined ? [] : [`request-id ${error.requestId}`]),
     `client-request-id ${error.clientRequestId}`
   ]
-  const details = reason._tag === "Invalid" ? reason.issues.map((issue) => issue.message) : (error.details ?? []).map((detail) => detail.message)
+  const details =
+    reason._tag === "Invalid"
+      ? reason.issues.map((issue) => issue.message)
+      : (error.details ?? []).map((detail) => detail.message)
   const advice = adviceFor[reason._tag]
   return [
     error.message,
@@ -73,7 +77,10 @@ export const outcomeOf = (failure: Failure): { readonly code: number; readonly l
     case "GraphError":
       return { code: codeForReason[failure.reason._tag], lines: graphLines(failure) }
     case "UsageError":
-      return { code: exitCode.usage, lines: [failure.message, ...(failure.problems ?? []).map((problem) => `  - ${problem}`)] }
+      return {
+        code: exitCode.usage,
+        lines: [failure.message, ...(failure.problems ?? []).map((problem) => `  - ${problem}`)]
+      }
     case "ConfigurationError":
       return { code: exitCode.configuration, lines: [failure.message] }
     case "OutputClosed":

@@ -12,14 +12,17 @@ import { exitCode } from "./exit.ts"
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)("../package.json")
 
-NodeRuntime.runMain(run(process.argv.slice(2), version).pipe(Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer))), {
-  disableErrorReporting: true,
-  teardown: (exit, onExit) =>
-    onExit(
-      Exit.isSuccess(exit) && typeof exit.value === "number"
-        ? exit.value
-        : Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-          ? exitCode.interrupted
-          : exitCode.bug
-    )
-})
+NodeRuntime.runMain(
+  run(process.argv.slice(2), version).pipe(Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer))),
+  {
+    disableErrorReporting: true,
+    teardown: (exit, onExit) =>
+      onExit(
+        Exit.isSuccess(exit) && typeof exit.value === "number"
+          ? exit.value
+          : Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+            ? exitCode.interrupted
+            : exitCode.bug
+      )
+  }
+)

@@ -20,11 +20,11 @@ export const formatFor = (asked: Option.Option<Format>): Effect.Effect<Format, n
     : Stdio.Stdio.use((stdio) => Effect.map(stdio.stdoutIsTerminal, (terminal) => (terminal ? "table" : "json")))
 
 /** Writes data to stdout, piece by piece as it comes. */
-export const write = <E, R>(text: Stream.Stream<string, E, R>): Effect.Effect<void, E | OutputClosed, R | Stdio.Stdio> =>
+export const write = <E, R>(
+  text: Stream.Stream<string, E, R>
+): Effect.Effect<void, E | OutputClosed, R | Stdio.Stdio> =>
   Stdio.Stdio.use((stdio) =>
-    Stream.run(text, stdio.stdout()).pipe(
-      Effect.catchTag("PlatformError", () => Effect.fail(new OutputClosed()))
-    )
+    Stream.run(text, stdio.stdout()).pipe(Effect.catchTag("PlatformError", () => Effect.fail(new OutputClosed())))
   )
 
 /** Writes a line for a person to stderr; stdout carries data only. */
@@ -65,15 +65,23 @@ const cellOf = (value: unknown): string => (value === null || value === undefine
 const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)))
 
 const tableLine = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): string =>
-  `${cells.map((cell, column) => pad(cell, widths[column] ?? 0)).join("  ").trimEnd()}\n`
+  `${cells
+    .map((cell, column) => pad(cell, widths[column] ?? 0))
+    .join("  ")
+    .trimEnd()}\n`
 
 /** Rows are printed as they arrive, so the first rows decide the widths; a longer cell later on pushes its line out. */
-const table = <Row, E, R>(columns: ReadonlyArray<Column<Row>>, rows: Stream.Stream<Row, E, R>): Stream.Stream<string, E, R> => {
+const table = <Row, E, R>(
+  columns: ReadonlyArray<Column<Row>>,
+  rows: Stream.Stream<Row, E, R>
+): Stream.Stream<string, E, R> => {
   let widths: ReadonlyArray<number> | undefined
   const heading = columns.map((column) => column.label)
   const lines = (cells: ReadonlyArray<ReadonlyArray<string>>): string => {
     const first = widths === undefined
-    widths ??= columns.map((_, column) => Math.max(...[heading, ...cells].map((row) => displayWidth(row[column] ?? ""))))
+    widths ??= columns.map((_, column) =>
+      Math.max(...[heading, ...cells].map((row) => displayWidth(row[column] ?? "")))
+    )
     const fixed = widths
     const head = first ? [heading, fixed.map((width) => "-".repeat(width))] : []
     return [...head, ...cells].map((row) => tableLine(row, fixed)).join("")

@@ -40,7 +40,9 @@ const read = Effect.fnUntraced(function* (file: string) {
       return JSON.parse(text)
     },
     catch: (cause) =>
-      new UsageError({ message: `${name} is not JSON in UTF-8: ${cause instanceof Error ? cause.message : String(cause)}` })
+      new UsageError({
+        message: `${name} is not JSON in UTF-8: ${cause instanceof Error ? cause.message : String(cause)}`
+      })
   })
 })
 
@@ -68,7 +70,8 @@ const setOf = (set: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, un
     : Effect.fail(new UsageError({ message: "--set cannot be understood", problems }))
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** The body that `--file` and `--set` give together, `--set` winning; checked before anything is sent. */
 export const updateBody = Effect.fnUntraced(function* (options: {
@@ -76,7 +79,9 @@ export const updateBody = Effect.fnUntraced(function* (options: {
   readonly set: ReadonlyArray<string>
 }): Effect.fn.Return<DeviceUpdate, UsageError, FileSystem.FileSystem | Stdio.Stdio> {
   if (options.file === undefined && options.set.length === 0) {
-    return yield* new UsageError({ message: "nothing to update; name at least one property with --set name=value, or a body with --file" })
+    return yield* new UsageError({
+      message: "nothing to update; name at least one property with --set name=value, or a body with --file"
+    })
   }
   const fromFile = options.file === undefined ? {} : yield* read(options.file)
   const fromSet = yield* setOf(options.set)

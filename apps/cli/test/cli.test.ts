@@ -45,7 +45,9 @@ describe("the command line", () => {
   })
 
   it("never sends a token over a plain connection to another machine", async () => {
-    const { code, stderr } = await wfa(["device", "list"], { env: { WFA_TARGET: "http://graph.invalid/beta", WFA_TOKEN: "canary" } })
+    const { code, stderr } = await wfa(["device", "list"], {
+      env: { WFA_TARGET: "http://graph.invalid/beta", WFA_TOKEN: "canary" }
+    })
     expect(code).toBe(3)
     expect(stderr).toContain("https")
     expect(stderr).not.toContain("canary")
@@ -115,7 +117,9 @@ describe("exit codes", () => {
 describe("--debug", () => {
   it("shows requests and answers with the token masked", async () => {
     await answering(200, '{"id":"d"}', { ...json, "request-id": "r-1" }, async (target) => {
-      const { stderr } = await wfa(["device", "get", "d", "--debug"], { env: { WFA_TARGET: target, WFA_TOKEN: "canary-token" } })
+      const { stderr } = await wfa(["device", "get", "d", "--debug"], {
+        env: { WFA_TARGET: target, WFA_TOKEN: "canary-token" }
+      })
       expect(stderr).toContain(`> GET ${target}/deviceManagement/`)
       expect(stderr).toContain("authorization: ***")
       expect(stderr).toContain("< 200 after")

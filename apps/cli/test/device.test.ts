@@ -81,7 +81,9 @@ describe("wfa device update", () => {
 
   it("with --dry-run shows what would change and sends nothing", async () => {
     await wfa(["device", "update", id, "--set", "managedBy=before"], { env })
-    const { code, stderr, stdout } = await wfa(["device", "update", id, "--set", "managedBy=after", "--dry-run"], { env })
+    const { code, stderr, stdout } = await wfa(["device", "update", id, "--set", "managedBy=after", "--dry-run"], {
+      env
+    })
     expect({ code, stderr }).toEqual({ code: 0, stderr: "Dry run: nothing was sent.\n" })
     expect(JSON.parse(stdout)).toEqual({ id, changes: [{ property: "managedBy", from: "before", to: "after" }] })
     expect(await device()).toMatchObject({ managedBy: "before" })
@@ -105,17 +107,42 @@ describe("wfa device update", () => {
     },
     {
       fault: "several faults at once",
-      args: ["--set", "windowsScore=101", "--set", "tpmCheckFailed=yes", "--set", "healthStatus=null", "--set", "deviceName=ok"],
-      says: ["windowsScore: 101 is not a score", 'tpmCheckFailed: "yes" is not of the right type', "healthStatus: null is not allowed"]
+      args: [
+        "--set",
+        "windowsScore=101",
+        "--set",
+        "tpmCheckFailed=yes",
+        "--set",
+        "healthStatus=null",
+        "--set",
+        "deviceName=ok"
+      ],
+      says: [
+        "windowsScore: 101 is not a score",
+        'tpmCheckFailed: "yes" is not of the right type',
+        "healthStatus: null is not allowed"
+      ]
     },
-    { fault: "an unknown member", args: ["--set", "upgradeEligibility=Capable"], says: ['"Capable" is not a member', "did you mean capable?"] },
+    {
+      fault: "an unknown member",
+      args: ["--set", "upgradeEligibility=Capable"],
+      says: ['"Capable" is not a member', "did you mean capable?"]
+    },
     { fault: "a number as text", stdin: '{"windowsScore":"7"}', says: ['windowsScore: "7" is not of the right type'] },
     { fault: "malformed JSON", stdin: '{"deviceName":', says: ["standard input is not JSON in UTF-8"] },
     { fault: "an empty body", stdin: "", says: ["standard input is not JSON in UTF-8"] },
     { fault: "an empty object", stdin: "{}", says: ["the update names no property"] },
     { fault: "an array", stdin: "[]", says: ["expected an object with the properties of a device, got an array"] },
-    { fault: "another type", stdin: '{"@odata.type":"#microsoft.graph.user","model":"x"}', says: ["@odata.type:", "is another type"] },
-    { fault: "bytes that are not UTF-8", stdin: new Uint8Array([0x22, 0xff, 0x22]), says: ["standard input is not JSON in UTF-8"] },
+    {
+      fault: "another type",
+      stdin: '{"@odata.type":"#microsoft.graph.user","model":"x"}',
+      says: ["@odata.type:", "is another type"]
+    },
+    {
+      fault: "bytes that are not UTF-8",
+      stdin: new Uint8Array([0x22, 0xff, 0x22]),
+      says: ["standard input is not JSON in UTF-8"]
+    },
     { fault: "a body over the limit", stdin: `{"model":"${"x".repeat(1024 * 1024)}"}`, says: ["longer than 1 MiB"] },
     { fault: "nothing to update", args: [], says: ["nothing to update"] },
     { fault: "a --set without a value", args: ["--set", "model"], says: ['"model" has no name and value'] },
@@ -147,7 +174,12 @@ describe("wfa device get", () => {
 
   it("prints a line for each property on a terminal", async () => {
     const { stdout } = await wfa(["device", "get", id], { env, terminal: true })
-    expect(stdout.split("\n").slice(2, -1).map((line) => line.split(" ")[0])).toEqual(names)
+    expect(
+      stdout
+        .split("\n")
+        .slice(2, -1)
+        .map((line) => line.split(" ")[0])
+    ).toEqual(names)
   })
 
   it("ends with 5 and says what to do when there is no such device", async () => {
@@ -195,7 +227,12 @@ describe("wfa device list", () => {
     const csv = await wfa(["device", "list", "--select", "id,model", "--top", "2", "-o", "csv"], { env })
     expect(csv.stdout.split("\r\n")[0]).toBe("id,model")
     const jsonl = await wfa(["device", "list", "--select", "id,model", "--top", "2", "-o", "jsonl"], { env })
-    expect(jsonl.stdout.trim().split("\n").map((line) => Object.keys(JSON.parse(line) as object))).toEqual(Array(2).fill(["id", "model"]))
+    expect(
+      jsonl.stdout
+        .trim()
+        .split("\n")
+        .map((line) => Object.keys(JSON.parse(line) as object))
+    ).toEqual(Array(2).fill(["id", "model"]))
   })
 
   it("refuses a property that does not exist, with the one that was meant", async () => {

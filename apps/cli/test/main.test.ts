@@ -35,7 +35,9 @@ describe("the wfa process", () => {
     const server = createServer(() => {}).listen(0, "127.0.0.1")
     await once(server, "listening")
     const asked = once(server, "request")
-    const command = start(["device", "get", "d"], { WFA_TARGET: `http://127.0.0.1:${(server.address() as AddressInfo).port}/beta` })
+    const command = start(["device", "get", "d"], {
+      WFA_TARGET: `http://127.0.0.1:${(server.address() as AddressInfo).port}/beta`
+    })
     try {
       const [request] = await asked
       const closed = once(request.socket, "close")

@@ -26,7 +26,10 @@ interface Surroundings {
 }
 
 /** Runs a whole command in process: real files and HTTP, captured standard streams, and only the given environment. */
-export const wfa = (args: ReadonlyArray<string>, { env = {}, stdin = "", terminal = false }: Surroundings = {}): Promise<Outcome> => {
+export const wfa = (
+  args: ReadonlyArray<string>,
+  { env = {}, stdin = "", terminal = false }: Surroundings = {}
+): Promise<Outcome> => {
   const written = { stdout: "", stderr: "" }
   const into = (stream: keyof typeof written) => () =>
     Sink.forEach((chunk: string | Uint8Array) =>

@@ -31,7 +31,9 @@ const selected = (text: string): Effect.Effect<ReadonlyArray<PropertyName>, Usag
     const meant = nearMiss(name, propertyNames)
     return `"${name}" is not a property of a device${meant === undefined ? "" : `; did you mean ${meant}?`}`
   })
-  return Effect.fail(new UsageError({ message: "--select names properties that do not exist; see wfa device schema", problems }))
+  return Effect.fail(
+    new UsageError({ message: "--select names properties that do not exist; see wfa device schema", problems })
+  )
 }
 
 export const list = Command.make(
@@ -45,7 +47,10 @@ export const list = Command.make(
     top: Flag.Int("top").pipe(
       Flag.withDescription("Stop after this many devices"),
       Flag.withMetavar("n"),
-      Flag.filter((top) => top > 0, (top) => `--top takes a whole number from 1, got ${top}`),
+      Flag.filter(
+        (top) => top > 0,
+        (top) => `--top takes a whole number from 1, got ${top}`
+      ),
       Flag.optional
     )
   },
@@ -71,7 +76,10 @@ export const list = Command.make(
   Command.withAlias("ls"),
   Command.withExamples([
     { command: "wfa device list --top 10", description: "The first ten devices" },
-    { command: "wfa device list --select deviceName,upgradeEligibility -o csv", description: "Two columns for a spreadsheet" },
+    {
+      command: "wfa device list --select deviceName,upgradeEligibility -o csv",
+      description: "Two columns for a spreadsheet"
+    },
     { command: "wfa device list -o jsonl > devices.jsonl", description: "Everything, one device a line" }
   ])
 )

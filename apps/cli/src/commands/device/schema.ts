@@ -37,9 +37,14 @@ export const schema = Command.make(
       return yield* writeRows(format, columns, Stream.fromIterable(properties))
     })
 ).pipe(
-  Command.withDescription("Show the properties of a device and what each takes; with -o json as JSON Schema. Sends nothing."),
+  Command.withDescription(
+    "Show the properties of a device and what each takes; with -o json as JSON Schema. Sends nothing."
+  ),
   Command.withExamples([
     { command: "wfa device schema -o table", description: "The properties in words" },
-    { command: "wfa device schema -o json > device-update.schema.json", description: "JSON Schema of the body of an update" }
+    {
+      command: "wfa device schema -o json > device-update.schema.json",
+      description: "JSON Schema of the body of an update"
+    }
   ])
 )

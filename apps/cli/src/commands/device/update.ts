@@ -65,7 +65,8 @@ export const update = Command.make(
   ),
   Command.withExamples([
     {
-      command: "wfa device update 83d5adfc-adfc-83d5-fcad-d583fcadd583 --set ownership=Corporate --set windowsScore=100",
+      command:
+        "wfa device update 83d5adfc-adfc-83d5-fcad-d583fcadd583 --set ownership=Corporate --set windowsScore=100",
       description: "Set two properties"
     },
     {
