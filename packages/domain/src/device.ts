@@ -138,7 +138,10 @@ const issuesOf = (body: unknown, { issues }: z.ZodError): ReadonlyArray<Issue> =
     return [row === undefined ? odataTypeIssue(value, deviceODataType) : valueIssue(row, value)]
   })
   const order = Object.keys(body)
-  return found.toSorted((a, b) => order.indexOf(a.path) - order.indexOf(b.path))
+  // A body in which every name is unknown is not empty to the person who wrote it.
+  return found
+    .filter((issue) => issue !== emptyUpdateIssue || found.length === 1)
+    .toSorted((a, b) => order.indexOf(a.path) - order.indexOf(b.path))
 }
 
 const parser =
@@ -169,9 +172,10 @@ export const wholeDevice = (device: KeyedDevice): WholeDevice =>
  */
 export const applyUpdate = <D extends Device>(device: D, update: DeviceUpdate): D => {
   const after: Record<string, unknown> = { ...device }
-  for (const name of propertyNames) {
+  for (const { name, kind } of properties) {
     const value = update[name]
-    if (value !== undefined && value !== unknownFutureValue && name !== "id") after[name] = value
+    const unchanged = value === undefined || (value === unknownFutureValue && enumOf(kind) !== undefined)
+    if (!unchanged && name !== "id") after[name] = value
   }
   return after as D
 }

@@ -31,7 +31,8 @@ export interface Issue {
 
 const longestShown = 60
 
-const shorten = (text: string): string => (text.length > longestShown ? `${text.slice(0, longestShown)}…` : text)
+const shorten = (text: string): string =>
+  text.length > longestShown ? `${text.slice(0, longestShown).toWellFormed()}…` : text
 
 const shown = (value: unknown): string => {
   if (value === undefined) return "nothing"
@@ -43,7 +44,7 @@ const shown = (value: unknown): string => {
     case "boolean":
       return String(value)
     default:
-      return value === null ? "null" : `an ${typeof value}`
+      return value === null ? "null" : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
   }
 }
 
