@@ -1,0 +1,69 @@
+import { Hono } from "hono"
+import type { DeviceStore } from "./device-store.ts"
+import { deviceRoutes } from "./devices.ts"
+import { ApiError, renderError } from "./errors.ts"
+import { odataPath, unknownSegment } from "./odata-path.ts"
+import { type Env, idsOf, reply } from "./reply.ts"
+
+/** Where the service says what it did; a pino logger is one. Lines hold ids and no bodies, headers or queries. */
+export interface Log {
+  readonly info: (facts: object, message: string) => void
+  readonly error: (facts: object, message: string) => void
+}
+
+/** Says nothing. */
+export const silent: Log = { info: () => {}, error: () => {} }
+
+/** What the app works on. */
+export interface Dependencies {
+  readonly store: DeviceStore
+  readonly log?: Log
+}
+
+/** The service without a port: `fetch` and `request` answer as a server would. */
+export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
+  new Hono<Env>({ getPath: odataPath })
+    .use(async (c, next) => {
+      const started = performance.now()
+      const ids = idsOf(c.req.header("client-request-id"))
+      c.set("requestId", ids.requestId)
+      c.set("clientRequestId", ids.clientRequestId)
+      c.set("tenant", "local")
+      await next()
+      log.info(
+        {
+          method: c.req.method,
+          path: c.req.path,
+          status: c.res.status,
+          durationMs: Math.round((performance.now() - started) * 1000) / 1000,
+          ...ids
+        },
+        "request"
+      )
+    })
+    .get("/healthz", (c) => reply(c, 200, { status: "up" }))
+    .get("/readyz", async (c) => {
+      try {
+        await store.ping()
+      } catch (err) {
+        log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
+        throw new ApiError("serviceNotAvailable", "The store does not answer.")
+      }
+      return reply(c, 200, { status: "ready" })
+    })
+    .route("/beta", deviceRoutes("beta", store))
+    .route("/v1.0", deviceRoutes("v1.0", store))
+    .notFound((c) => {
+      const segment = unknownSegment(c.req.path)
+      const message =
+        segment === undefined
+          ? "No OData route is served for this path and method."
+          : `Resource not found for the segment '${segment}'.`
+      return renderError(c, new ApiError("BadRequest", message))
+    })
+    .onError((error, c) => {
+      if (!(error instanceof ApiError)) {
+        log.error({ err: error, requestId: c.get("requestId") }, "a request failed for a reason of ours")
+      }
+      return renderError(c, error)
+    })

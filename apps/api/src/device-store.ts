@@ -1,0 +1,136 @@
+import {
+  type DeviceUpdate,
+  type WholeDevice,
+  applyUpdate,
+  properties,
+  propertyNames,
+  standingMetrics
+} from "@workanywhere/domain"
+import { type CompiledQuery, type Kysely, sql } from "kysely"
+import type { Settings } from "./config.ts"
+import { openDatabase } from "./database.ts"
+import { groupCommit } from "./group-commit.ts"
+import { type DeviceRow, type Stored, type Tables, migrate } from "./migrations.ts"
+
+/** Some devices that belong together: those of one metric of one tenant. Get one from {@link collectionOf}. */
+export interface Collection {
+  readonly tenant: string
+  readonly metric: string
+}
+
+const [ownerOfStandingMetrics] = standingMetrics
+
+/** The devices that a metric shows; both standing metrics show the same. `undefined` when there is no such metric. */
+export const collectionOf = (tenant: string, metricId: string): Collection | undefined =>
+  standingMetrics.some((standing) => standing === metricId) ? { tenant, metric: ownerOfStandingMetrics } : undefined
+
+/** Part of a collection, in the order of the keys. */
+export interface DevicePage {
+  readonly devices: ReadonlyArray<WholeDevice>
+  /** Whether there are devices behind the last one. */
+  readonly more: boolean
+}
+
+/** The devices, wherever they are kept. A promise of a write resolves when it is durable. */
+export interface DeviceStore {
+  readonly find: (collection: Collection, id: string) => Promise<WholeDevice | undefined>
+  /** At most `size` devices whose ids come after `after`; the empty text is before all. */
+  readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
+  /** The device after the update; `undefined` when there is no such device. */
+  readonly update: (collection: Collection, id: string, update: DeviceUpdate) => Promise<WholeDevice | undefined>
+  /** Puts devices into an empty collection, all or none; a collection that has devices is left as it is. */
+  readonly fill: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
+  /** Fails when the store does not answer. */
+  readonly ping: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const booleans = properties.filter(({ kind }) => kind === "boolean").map(({ name }) => name)
+
+const writable = propertyNames.filter((name) => name !== "id")
+
+const deviceOf = (row: Pick<DeviceRow, keyof WholeDevice>): WholeDevice => {
+  const device: Record<string, Stored> = { ...row }
+  for (const name of booleans) if (device[name] !== null) device[name] = Boolean(device[name])
+  return device as unknown as WholeDevice
+}
+
+const blank = Object.fromEntries(writable.map((name) => [name, ""])) as Omit<DeviceRow, "tenant" | "metric" | "id">
+
+const bind = <Row>(query: CompiledQuery<Row>, parameters: ReadonlyArray<Stored>): CompiledQuery<Row> => ({
+  ...query,
+  parameters
+})
+
+/** Building a statement of this width costs more than running it, so each is built once and bound for each use. */
+const statementsFor = (kysely: Kysely<Tables>) => {
+  const collection = kysely.selectFrom("devices").where("tenant", "=", "").where("metric", "=", "")
+  const find = collection.where("id", "=", "").select(propertyNames).compile()
+  const page = collection.where("id", ">", "").select(propertyNames).orderBy("id").limit(0).compile()
+  const update = kysely
+    .updateTable("devices")
+    .set(blank)
+    .where("tenant", "=", "")
+    .where("metric", "=", "")
+    .where("id", "=", "")
+    .compile()
+  const insert = kysely
+    .insertInto("devices")
+    .values({ tenant: "", metric: "", id: "", ...blank })
+    .compile()
+  return {
+    find: ({ tenant, metric }: Collection, id: string) => bind(find, [tenant, metric, id]),
+    page: ({ tenant, metric }: Collection, after: string, limit: number) => bind(page, [tenant, metric, after, limit]),
+    update: ({ tenant, metric }: Collection, device: WholeDevice) =>
+      bind(update, [...writable.map((name) => device[name]), tenant, metric, device.id]),
+    insert: ({ tenant, metric }: Collection, device: WholeDevice) =>
+      bind(insert, [tenant, metric, device.id, ...writable.map((name) => device[name])])
+  }
+}
+
+/** Opens the store that a setting names, on the newest version of its tables. */
+export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceStore> => {
+  const database = openDatabase<Tables>(store)
+  try {
+    await migrate(database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  const { kysely } = database
+  const statements = statementsFor(kysely)
+  const write = groupCommit<Kysely<Tables>>(database.transact)
+
+  const find = async (on: Kysely<Tables>, collection: Collection, id: string): Promise<WholeDevice | undefined> => {
+    const { rows } = await on.executeQuery(statements.find(collection, id))
+    return rows[0] && deviceOf(rows[0])
+  }
+
+  const page = async (on: Kysely<Tables>, collection: Collection, after: string, size: number): Promise<DevicePage> => {
+    const { rows } = await on.executeQuery(statements.page(collection, after, size + 1))
+    return { devices: rows.slice(0, size).map(deviceOf), more: rows.length > size }
+  }
+
+  return {
+    find: (collection, id) => find(kysely, collection, id),
+    page: (collection, after, size) => page(kysely, collection, after, size),
+    update: (collection, id, update) =>
+      write(async (transaction) => {
+        const before = await find(transaction, collection, id)
+        if (before === undefined) return undefined
+        const after = applyUpdate(before, update)
+        await transaction.executeQuery(statements.update(collection, after))
+        return after
+      }),
+    fill: (collection, devices) =>
+      database.transact(async (transaction) => {
+        const { more } = await page(transaction, collection, "", 0)
+        if (more) return
+        for await (const device of devices) await transaction.executeQuery(statements.insert(collection, device))
+      }),
+    ping: async () => {
+      await sql`select 1`.execute(kysely)
+    },
+    close: database.close
+  }
+}

@@ -1,0 +1,155 @@
+import { isUtf8 } from "node:buffer"
+import {
+  type GraphErrorBody,
+  type GraphErrorCode,
+  type GraphErrorDetail,
+  type Issue,
+  type Parsed,
+  graphErrorStatus
+} from "@workanywhere/domain"
+import type { Context } from "hono"
+import { type Env, reply } from "./reply.ts"
+
+/** A failure that the caller is told about; its status follows from its code. Everything else that is thrown is a bug. */
+export class ApiError extends Error {
+  readonly code: GraphErrorCode
+  readonly details: ReadonlyArray<GraphErrorDetail>
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: GraphErrorCode,
+    message: string,
+    {
+      details = [],
+      headers = {}
+    }: {
+      readonly details?: ReadonlyArray<GraphErrorDetail>
+      readonly headers?: Readonly<Record<string, string>>
+    } = {}
+  ) {
+    super(message)
+    this.name = "ApiError"
+    this.code = code
+    this.details = details
+    this.headers = headers
+  }
+}
+
+/** The one place where a failure gets its words, status and shape: Graph's envelope (reference 6.1). */
+export const renderError = (c: Context<Env>, error: Error): Response => {
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError(
+          "generalException",
+          `The service failed; its log says why, under request-id ${c.get("requestId")}.`
+        )
+  const { code, message, details, headers } = known
+  const body: GraphErrorBody = {
+    error: {
+      code,
+      message,
+      ...(details.length === 0 ? {} : { details }),
+      innerError: {
+        ...(code === "ModelValidationFailure" ? { message } : {}),
+        // UTC in seconds and without a zone, as Graph writes it.
+        date: new Date().toISOString().slice(0, 19),
+        "request-id": c.get("requestId"),
+        "client-request-id": c.get("clientRequestId")
+      }
+    }
+  }
+  return reply(c, graphErrorStatus[code], body, headers)
+}
+
+const largestBodyBytes = 1_048_576
+
+const tooLarge = () =>
+  new ApiError("invalidRequest", `The body is larger than the ${largestBodyBytes} bytes that are accepted.`)
+
+const unreadable = () =>
+  new ApiError(
+    "BadRequest",
+    "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+  )
+
+/** Of undeclared length: as much is read as shows that it is too much. */
+const undeclared = async (body: ReadableStream<Uint8Array>): Promise<Buffer> => {
+  const chunks: Array<Uint8Array> = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > largestBodyBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const bytesOf = async (c: Context<Env>): Promise<Buffer> => {
+  const declared = c.req.header("content-length")
+  if (declared !== undefined) {
+    if (Number(declared) > largestBodyBytes) throw tooLarge()
+    // The server cuts a body at its declared length; and the stream below is several times as slow as this.
+    return Buffer.from(await c.req.raw.arrayBuffer())
+  }
+  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body)
+}
+
+const isJson = (contentType: string): boolean => {
+  const [type = "", ...parameters] = contentType.toLowerCase().split(";")
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="))
+  return type.trim() === "application/json" && (charset === undefined || /^charset="?utf-?8"?$/.test(charset))
+}
+
+/** Far above what a device has; each stray name is compared with every property, which must not be made to take long. */
+const mostNames = 200
+
+const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
+  const names = typeof body === "object" && body !== null ? Object.keys(body).length : 0
+  if (names > mostNames) {
+    throw new ApiError("ModelValidationFailure", `The body has ${names} names; at most ${mostNames} are looked at.`)
+  }
+  const parsed = parse(body)
+  if (parsed.success) return parsed.data
+  const [first] = parsed.issues
+  if (first?.code === "notAnObject") throw new ApiError("BadRequest", `${unreadable().message} ${sentence(first)}`)
+  throw new ApiError("ModelValidationFailure", summary(parsed.issues), {
+    details: parsed.issues.map(({ code, message, path }) =>
+      path === "" ? { code, message } : { code, message, target: path }
+    )
+  })
+}
+
+const sentence = ({ message }: Issue): string => `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+
+const summary = (issues: ReadonlyArray<Issue>): string =>
+  issues.length === 1
+    ? `The body does not fit the model: ${issues[0]?.message}.`
+    : `The body does not fit the model in ${issues.length} places: ${issues.map(({ path }) => path).join(", ")}.`
+
+/** The body of a request, if it is JSON that `parse` accepts. */
+export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> => {
+  const contentType = c.req.header("content-type")
+  if (contentType === undefined) {
+    throw new ApiError(
+      "BadRequest",
+      "Write requests (excluding DELETE) must contain the Content-Type header declaration."
+    )
+  }
+  const bytes = await bytesOf(c).catch((error: unknown) => {
+    // Else the caller went away in the middle of its body.
+    throw error instanceof ApiError ? error : unreadable()
+  })
+  if (!isJson(contentType)) throw unreadable()
+  if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
+  if (!isUtf8(bytes)) throw unreadable()
+  return fitting(parseJson(bytes.toString()), parse)
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable()
+  }
+}

@@ -1,0 +1,76 @@
+import { type PropertyKind, type PropertyName, isNullable, properties } from "@workanywhere/domain"
+import type { Kysely } from "kysely"
+import type { Database } from "./database.ts"
+
+/** A value in a column: SQLite gives a boolean back as 0 or 1. */
+export type Stored = string | number | boolean | null
+
+/** A device as it is kept; both standing metrics show the rows of `allDevices`. */
+export type DeviceRow = { readonly tenant: string; readonly metric: string; readonly id: string } & {
+  readonly [Name in Exclude<PropertyName, "id">]: Stored
+}
+
+/** The tables, as they are after all migrations. */
+export interface Tables {
+  readonly migrations: { readonly version: number; readonly appliedAt: string }
+  readonly devices: DeviceRow
+}
+
+const columnTypes = {
+  string: "text",
+  boolean: "boolean",
+  score: "double precision",
+  upgradeEligibility: "text",
+  healthState: "text"
+} as const satisfies Record<PropertyKind, string>
+
+type Migration = (transaction: Kysely<Tables>) => Promise<void>
+
+/**
+ * In order, and only ever appended to. The first takes its columns from the property table; a property that Graph adds
+ * later needs a migration of its own, and then the first has to name the columns that it made.
+ */
+const migrations: ReadonlyArray<Migration> = [
+  async (transaction) => {
+    let table = transaction.schema
+      .createTable("devices")
+      .addColumn("tenant", "text", (column) => column.notNull())
+      .addColumn("metric", "text", (column) => column.notNull())
+      .addColumn("id", "text", (column) => column.notNull())
+    for (const property of properties) {
+      if (property.name === "id") continue
+      table = table.addColumn(property.name, columnTypes[property.kind], (column) =>
+        isNullable(property) ? column : column.notNull()
+      )
+    }
+    await table.addPrimaryKeyConstraint("devices_key", ["tenant", "metric", "id"]).execute()
+  }
+]
+
+/** Brings a database to the newest version, in one transaction: two processes that start at once do not collide. */
+export const migrate = ({ transact }: Database<Tables>): Promise<void> =>
+  transact(async (transaction) => {
+    await transaction.schema
+      .createTable("migrations")
+      .ifNotExists()
+      .addColumn("version", "integer", (column) => column.primaryKey())
+      .addColumn("appliedAt", "text", (column) => column.notNull())
+      .execute()
+    const { applied } = await transaction
+      .selectFrom("migrations")
+      .select(({ fn }) => fn.countAll<number>().as("applied"))
+      .executeTakeFirstOrThrow()
+    if (applied > migrations.length) {
+      throw new Error(
+        `it was written by a newer version of this service (${applied} migrations, not ${migrations.length})`
+      )
+    }
+    for (const [index, migration] of migrations.entries()) {
+      if (index < applied) continue
+      await migration(transaction)
+      await transaction
+        .insertInto("migrations")
+        .values({ version: index + 1, appliedAt: new Date().toISOString() })
+        .execute()
+    }
+  })

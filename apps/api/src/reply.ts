@@ -1,0 +1,49 @@
+import type { Context } from "hono"
+
+/** What is known about a request from its start. */
+export interface RequestFacts {
+  /** Made here; what a caller quotes when something went wrong. */
+  readonly requestId: string
+  /** The caller's own id, or ours when it sent none that is fit to be echoed. */
+  readonly clientRequestId: string
+  /** Whose rows the request sees. */
+  readonly tenant: string
+}
+
+/** What a handler finds on Hono's context. */
+export interface Env {
+  Variables: RequestFacts
+}
+
+const graphJson = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+const echoable = /^[\w.-]{1,64}$/
+
+/** The ids of a request, from the header that the caller may have sent. */
+export const idsOf = (clientRequestId: string | undefined): Omit<RequestFacts, "tenant"> => {
+  const requestId = crypto.randomUUID()
+  const theirs = clientRequestId !== undefined && echoable.test(clientRequestId)
+  return { requestId, clientRequestId: theirs ? clientRequestId : requestId }
+}
+
+/**
+ * An answer with the headers that Graph's have (reference 6.5). Made in one piece, because a header that is added to a
+ * finished answer makes the server build a slower kind of it.
+ */
+export const reply = (
+  c: Context<Env>,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {}
+): Response =>
+  new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": graphJson,
+      "odata-version": "4.0",
+      "cache-control": "no-cache",
+      "request-id": c.get("requestId"),
+      "client-request-id": c.get("clientRequestId"),
+      ...headers
+    }
+  })

@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs"
+import { constants } from "node:os"
+import { parseArgs } from "node:util"
+import { pino } from "pino"
+import { readSettings, settingsTable } from "./config.ts"
+import { type Service, StartError, startService } from "./service.ts"
+
+const exitCode = { done: 0, usage: 2, configuration: 3 } as const
+
+const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
+
+  wfa-api             start the service
+  wfa-api --help      print this
+  wfa-api --version   print the version
+
+Settings are read from the environment:
+
+${settingsTable()}
+
+It prints one line when it accepts connections, and logs to stderr. SIGTERM and SIGINT end it.
+`
+
+const version = (): string => {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  return `${(manifest as { readonly version: string }).version}\n`
+}
+
+const fail = (lines: ReadonlyArray<string>, code: number): void => {
+  process.stderr.write(lines.map((line) => `wfa-api: ${line}\n`).join(""))
+  process.exitCode = code
+}
+
+const optionsOf = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({ args: [...args], options: { help: { type: "boolean" }, version: { type: "boolean" } } }).values
+  } catch (error) {
+    // Only the first of its sentences is about what was typed.
+    return error instanceof Error ? (error.message.split(". ", 1)[0] ?? "") : String(error)
+  }
+}
+
+const serve = async (env: Readonly<Record<string, string | undefined>>): Promise<void> => {
+  const settings = readSettings(env)
+  if (!settings.success) return fail(settings.problems, exitCode.configuration)
+
+  const stderr = pino.destination({ fd: 2, sync: false })
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
+
+  let service: Service
+  try {
+    service = await startService(settings.data, { log })
+  } catch (error) {
+    if (error instanceof StartError) return fail([error.message], exitCode.configuration)
+    throw error
+  }
+
+  let stopping = false
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    if (stopping) process.exit(128 + constants.signals[signal])
+    stopping = true
+    await service.close()
+    stderr.flushSync()
+    process.exit(exitCode.done)
+  }
+  process.on("SIGTERM", (signal) => void stop(signal))
+  process.on("SIGINT", (signal) => void stop(signal))
+  process.stdout.write(`listening on ${service.url}\n`)
+}
+
+/** What the `wfa-api` command does with its arguments and an environment. */
+export const run = async (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>
+): Promise<void> => {
+  const options = optionsOf(args)
+  if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
+  if (options.help === true) process.stdout.write(help())
+  else if (options.version === true) process.stdout.write(version())
+  else await serve(env)
+}

@@ -1,0 +1,105 @@
+import { once } from "node:events"
+import { type Server, createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import { standingMetrics } from "@workanywhere/domain"
+import { syntheticFleet } from "@workanywhere/domain/fleet"
+import type { Hono } from "hono"
+import { type Log, createApp, silent } from "./app.ts"
+import { type Settings, isLoopback } from "./config.ts"
+import { type DeviceStore, collectionOf, openDeviceStore } from "./device-store.ts"
+import type { Env } from "./reply.ts"
+
+/** The service cannot start as it was told to; the message says in one line what to change. */
+export class StartError extends Error {
+  override readonly name = "StartError"
+}
+
+/** A running service. */
+export interface Service {
+  /** Its root, such as `http://127.0.0.1:4010`; Graph's versions are below it. */
+  readonly url: string
+  /** Takes no more requests, finishes those in flight (five seconds at most), and closes the store. */
+  readonly close: () => Promise<void>
+}
+
+const graceMs = 5_000
+
+/** An HTTP server for the app, with limits on what a slow or unreasonable caller can hold. */
+export const httpServer = (app: Hono<Env>): Server =>
+  createServer(
+    {
+      maxHeaderSize: 16_384,
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 10_000,
+      connectionsCheckingInterval: 2_000
+    },
+    getRequestListener(app.fetch)
+  )
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const openStore = async (store: Settings["store"]): Promise<DeviceStore> => {
+  try {
+    return await openDeviceStore(store)
+  } catch (error) {
+    throw new StartError(`cannot use the store ${store}: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+const listenErrors: Readonly<Record<string, string>> = {
+  EADDRINUSE: "it is in use; set WFA_PORT to another port, or to 0 for a free one",
+  EACCES: "this user may not; set WFA_PORT to a port above 1023"
+}
+
+const listen = async (server: Server, { host, port }: Settings): Promise<string> => {
+  server.listen(port, host)
+  try {
+    await once(server, "listening")
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : ""
+    throw new StartError(`cannot listen on port ${port} of ${host}: ${listenErrors[code] ?? reasonOf(error)}`, {
+      cause: error
+    })
+  }
+  // A server that was told a host and a port has an address of this kind.
+  const address = server.address() as AddressInfo
+  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
+}
+
+const closed = async (server: Server): Promise<void> => {
+  const force = setTimeout(() => server.closeAllConnections(), graceMs)
+  server.close()
+  await once(server, "close")
+  clearTimeout(force)
+}
+
+/** Opens the store, fills it when it is empty and a fleet is wanted, and answers requests until it is closed. */
+export const startService = async (
+  settings: Settings,
+  { log = silent }: { readonly log?: Log } = {}
+): Promise<Service> => {
+  if (!isLoopback(settings.host)) {
+    throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
+  }
+  const store = await openStore(settings.store)
+  try {
+    const collection = collectionOf("local", standingMetrics[0])
+    if (settings.fleet > 0 && collection !== undefined) {
+      await store.fill(collection, syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed }))
+    }
+    const server = httpServer(createApp({ store, log }))
+    const url = await listen(server, settings)
+    return {
+      url,
+      close: async () => {
+        await closed(server)
+        await store.close()
+      }
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

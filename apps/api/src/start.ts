@@ -1,0 +1,11 @@
+import { join } from "node:path"
+import { argv, env } from "node:process"
+import envPaths from "env-paths"
+import { run } from "./run.ts"
+
+const folder = envPaths("workanywhere", { suffix: "" }).data
+
+// Worth looking at as soon as it runs, and still there tomorrow.
+const standard = { WFA_STORE: `sqlite:${join(folder, "devices.sqlite")}`, WFA_FLEET: "1000" }
+
+await run(argv.slice(2), { ...standard, ...env })
