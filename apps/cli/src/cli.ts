@@ -1,8 +1,10 @@
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { wfa } from "./commands.ts"
 import { exitCode, outcomeOf } from "./exit.ts"
 import { write, writeError } from "./output.ts"
@@ -29,12 +31,17 @@ const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
   return { present: (event) => Effect.provideService(show(event), Stdio.Stdio, stdio) }
 }
 
+const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+
 /** Runs a command line and gives its exit code; whatever failed has been told on stderr by then. */
 export const run = Effect.fnUntraced(
   function* (args: ReadonlyArray<string>, version: string) {
     const stdio = yield* Stdio.Stdio
-    yield* Command.runWith(wfa, { version })(args).pipe(Effect.provideService(CliOutput.Presenter, presenter(stdio)))
-    return exitCode.done as number
+    yield* Command.runWith(wfa, { version })(args).pipe(
+      Effect.provideService(CliOutput.Presenter, presenter(stdio)),
+      Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns }))
+    )
+    return exitCode.done
   },
   Effect.catch((failure) => {
     const { code, lines } = outcomeOf(failure)

@@ -29,6 +29,8 @@ const target = Effect.fnUntraced(function* (flag: Option.Option<string>) {
   return rootOf(text) ?? (yield* new ConfigurationError({ message: wrongTarget("WFA_TARGET") }))
 })
 
+const fail = (message: string) => Layer.effect(GraphClient, Effect.fail(new ConfigurationError({ message })))
+
 /** The client for the target that flags and environment name; read only when a command that sends something runs. */
 export const targetClient = Layer.unwrap(
   Effect.gen(function* () {
@@ -38,4 +40,7 @@ export const targetClient = Layer.unwrap(
     const client = GraphClient.layer({ baseUrl, ...(Option.isSome(token) ? { token: token.value } : {}) })
     return flags.debug ? Layer.provide(client, requestLog) : client
   })
+).pipe(
+  Layer.catchTag("InvalidOptions", (error) => fail(error.message)),
+  Layer.catchTag("ConfigError", (error) => fail(error.message))
 )

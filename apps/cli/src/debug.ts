@@ -1,30 +1,31 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stdio from "effect/Stdio"
 import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { writeError } from "./output.ts"
 
-/** Puts a line for each request and answer on stderr; header values that are secret are masked. */
+const asked = ({ headers, method, url }: HttpClientRequest.HttpClientRequest): string =>
+  `> ${method} ${url} client-request-id: ${headers["client-request-id"] ?? "none"}${"authorization" in headers ? " authorization: ***" : ""}`
+
+/** Puts a line for each request and for each answer on stderr, the token masked. */
 export const requestLog = Layer.effect(
   HttpClient.HttpClient,
-  Effect.map(HttpClient.HttpClient, (client) =>
-    HttpClient.transform(client, (exchange, request) =>
+  Effect.gen(function* () {
+    const stdio = yield* Stdio.Stdio
+    const log = (line: string) => Effect.provideService(writeError(line), Stdio.Stdio, stdio)
+    return HttpClient.transform(yield* HttpClient.HttpClient, (exchange, request) =>
       Effect.gen(function* () {
+        yield* log(asked(request))
         const started = yield* Clock.currentTimeMillis
-        const url = `${request.url}${request.urlParams.params.length === 0 ? "" : "?…"}`
-        const authorization = request.headers["authorization"] === undefined ? "" : " authorization: ***"
-        yield* writeError(
-          `> ${request.method} ${url} client-request-id: ${request.headers["client-request-id"]}${authorization}`
-        )
-        const took = Effect.map(Clock.currentTimeMillis, (now) => `${now - started} ms`)
+        const after = Effect.map(Clock.currentTimeMillis, (now) => `after ${now - started} ms`)
         const response = yield* Effect.tapError(exchange, (error) =>
-          Effect.flatMap(took, (time) => writeError(`< ${error.reason._tag} after ${time}`))
+          Effect.flatMap(after, (time) => log(`< ${error.reason._tag} ${time}`))
         )
-        yield* writeError(
-          `< ${response.status} after ${yield* took} request-id: ${response.headers["request-id"] ?? "none"}`
-        )
+        yield* log(`< ${response.status} ${yield* after} request-id: ${response.headers["request-id"] ?? "none"}`)
         return response
       })
     )
-  )
+  })
 )

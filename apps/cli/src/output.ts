@@ -31,11 +31,14 @@ export const write = <E, R>(
 export const writeError = (line: string): Effect.Effect<void, never, Stdio.Stdio> =>
   Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(`${line}\n`), stdio.stderr())))
 
+/** What a cell can hold; null and undefined are nothing. */
+export type Cell = string | number | boolean | null | undefined
+
 /** A column of a table: its heading for people, its name for programs, and what a row has in it. */
 export interface Column<Row> {
   readonly name: string
   readonly label: string
-  readonly value: (row: Row) => unknown
+  readonly value: (row: Row) => Cell
 }
 
 /** Columns for properties of a device. */
@@ -60,7 +63,7 @@ export const changeColumns: ReadonlyArray<Column<Change>> = [
 const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
-const cellOf = (value: unknown): string => (value === null || value === undefined ? "-" : printable(String(value)))
+const cellOf = (value: Cell): string => (value === null || value === undefined ? "-" : printable(String(value)))
 
 const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)))
 
@@ -90,7 +93,7 @@ const table = <Row, E, R>(
     Stream.map((row) => columns.map((column) => cellOf(column.value(row)))),
     Stream.chunks,
     Stream.map(lines),
-    Stream.orElseIfEmpty(() => lines([]))
+    Stream.orElseIfEmpty(() => Stream.sync(() => lines([])))
   )
 }
 
@@ -110,33 +113,43 @@ const document = <Row, E, R>(rows: Stream.Stream<Row, E, R>): Stream.Stream<stri
   return Stream.concat(closed, end)
 }
 
-/** Prints rows in a format, each as it arrives. */
+const rendered = <Row, E, R>(
+  format: Format,
+  columns: ReadonlyArray<Column<Row>>,
+  rows: Stream.Stream<Row, E, R>
+): Stream.Stream<string, E, R> => {
+  const values = (row: Row) => columns.map((column) => column.value(row))
+  switch (format) {
+    case "table":
+      return table(columns, rows)
+    case "json":
+      return document(rows)
+    case "jsonl":
+      return Stream.map(rows, (row) => `${JSON.stringify(row)}\n`)
+    case "csv":
+      return Stream.concat(
+        Stream.make(csvLine(columns.map((column) => column.name))),
+        Stream.map(rows, (row) => csvLine(values(row)))
+      )
+    case "md":
+      return Stream.concat(
+        Stream.make(markdownLine(columns.map((column) => column.label)) + markdownLine(columns.map(() => "---"))),
+        Stream.map(rows, (row) => markdownLine(values(row).map(cellOf)))
+      )
+  }
+}
+
+/** Prints rows in a format, each as it arrives, and gives their number. */
 export const writeRows = <Row, E, R>(
   format: Format,
   columns: ReadonlyArray<Column<Row>>,
   rows: Stream.Stream<Row, E, R>
-): Effect.Effect<void, E | OutputClosed, R | Stdio.Stdio> => {
-  const values = (row: Row) => columns.map((column) => column.value(row))
-  switch (format) {
-    case "table":
-      return write(table(columns, rows))
-    case "json":
-      return write(document(rows))
-    case "jsonl":
-      return write(Stream.map(rows, (row) => `${JSON.stringify(row)}\n`))
-    case "csv":
-      return write(
-        Stream.concat(
-          Stream.make(csvLine(columns.map((column) => column.name))),
-          Stream.map(rows, (row) => csvLine(values(row)))
-        )
-      )
-    case "md":
-      return write(
-        Stream.concat(
-          Stream.make(markdownLine(columns.map((column) => column.label)) + markdownLine(columns.map(() => "---"))),
-          Stream.map(rows, (row) => markdownLine(values(row).map(cellOf)))
-        )
-      )
-  }
-}
+): Effect.Effect<number, E | OutputClosed, R | Stdio.Stdio> =>
+  Effect.suspend(() => {
+    let count = 0
+    const counted = Stream.map(rows, (row) => {
+      count++
+      return row
+    })
+    return Effect.map(write(rendered(format, columns, counted)), () => count)
+  })

@@ -1,6 +1,7 @@
 import { type DeviceUpdate, parseDeviceUpdate, property } from "@workanywhere/domain"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { UsageError } from "./failure.ts"
@@ -10,10 +11,12 @@ const longestBody = 1024 * 1024
 
 const standardInput = "-"
 
-const bytesOf = (file: string) =>
-  file === standardInput
-    ? Stdio.Stdio.useSync((stdio) => stdio.stdin).pipe(Stream.unwrap)
-    : FileSystem.FileSystem.useSync((files) => files.stream(file)).pipe(Stream.unwrap)
+const bytesOf = (file: string): Stream.Stream<Uint8Array, PlatformError, FileSystem.FileSystem | Stdio.Stdio> =>
+  Stream.unwrap<Uint8Array, PlatformError, never, never, FileSystem.FileSystem | Stdio.Stdio>(
+    file === standardInput
+      ? Stdio.Stdio.useSync((stdio) => stdio.stdin)
+      : FileSystem.FileSystem.useSync((files) => files.stream(file))
+  )
 
 const read = Effect.fnUntraced(function* (file: string) {
   const name = file === standardInput ? "standard input" : file

@@ -15,7 +15,7 @@ let env: { readonly WFA_TARGET: string }
 let folder: string
 
 beforeAll(async () => {
-  service = await startService({ ...defaultSettings, port: 0, fleet: 250 }, { log: "silent" })
+  service = await startService({ ...defaultSettings, port: 0, fleet: 250 })
   env = { WFA_TARGET: `${service.url}/beta` }
   folder = mkdtempSync(join(tmpdir(), "wfa-test-"))
 })
@@ -58,7 +58,7 @@ describe("wfa device update", () => {
       ["windowsScore", "12.5", "-"],
       [""]
     ])
-    expect(stderr).toBe(`${id}: 2 changed.\n`)
+    expect(stderr).toBe(`${id}: 2 properties changed.\n`)
   })
 
   it("says so when the device already had the values", async () => {
@@ -213,13 +213,19 @@ describe("wfa device list", () => {
   it("fetches only the selected properties", async () => {
     const { stdout } = await wfa(["device", "list", "--select", "deviceName, healthStatus", "--top", "3"], { env })
     const devices = JSON.parse(stdout) as ReadonlyArray<Readonly<Record<string, unknown>>>
-    expect(devices.map((row) => Object.keys(row).toSorted())).toEqual(Array(3).fill(["deviceName", "healthStatus"]))
+    expect(devices.map((row) => Object.keys(row).toSorted())).toEqual(
+      Array.from({ length: 3 }, () => ["deviceName", "healthStatus"])
+    )
   })
 
   it("prints a table on a terminal, and the count beside it", async () => {
     const { stderr, stdout } = await wfa(["device", "list", "--top", "4"], { env, terminal: true })
     expect(stdout.split("\n")).toHaveLength(2 + 4 + 1)
-    expect(stdout).toContain("Device name")
+    const [heading = "", ruler = "", ...rows] = stdout.trimEnd().split("\n")
+    expect(heading).toContain("Device name")
+    // Every column is as wide as its widest cell, so that the gaps of the ruler are gaps in every row.
+    for (const { index } of ruler.matchAll(/ {2}/g))
+      for (const row of rows) expect(row.slice(index, index + 2)).toBe("  ")
     expect(stderr).toBe("4 devices\n")
   })
 
@@ -232,7 +238,7 @@ describe("wfa device list", () => {
         .trim()
         .split("\n")
         .map((line) => Object.keys(JSON.parse(line) as object))
-    ).toEqual(Array(2).fill(["id", "model"]))
+    ).toEqual(Array.from({ length: 2 }, () => ["id", "model"]))
   })
 
   it("refuses a property that does not exist, with the one that was meant", async () => {

@@ -15,7 +15,7 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 
 describe("the wfa process", () => {
   it("prints data to stdout and ends with the code of its outcome", { timeout: 30_000 }, async () => {
-    const service = await startService({ ...defaultSettings, port: 0, fleet: 2 }, { log: "silent" })
+    const service = await startService({ ...defaultSettings, port: 0, fleet: 2 })
     try {
       const env = { WFA_TARGET: `${service.url}/beta` }
       const listing = start(["device", "list", "--select", "id"], env)
@@ -51,7 +51,7 @@ describe("the wfa process", () => {
   })
 
   it("ends quietly when the reader of its output goes away", { timeout: 30_000 }, async () => {
-    const service = await startService({ ...defaultSettings, port: 0, fleet: 5000 }, { log: "silent" })
+    const service = await startService({ ...defaultSettings, port: 0, fleet: 5000 })
     try {
       const listing = start(["device", "list", "-o", "jsonl"], { WFA_TARGET: `${service.url}/beta` })
       listing.stdout.once("data", () => listing.stdout.destroy())

@@ -2,7 +2,6 @@ import { type PropertyName, nearMiss, property, propertyNames } from "@workanywh
 import { GraphClient } from "@workanywhere/graph-client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { targetClient } from "../../config.ts"
@@ -66,9 +65,7 @@ export const list = Command.make(
           ...(Option.isSome(top) ? { top: top.value } : {})
         })
       )
-      let count = 0
-      const counted = Stream.tap(devices, () => Effect.sync(() => count++))
-      yield* writeRows(format, deviceColumns(names ?? propertyNames), counted)
+      const count = yield* writeRows(format, deviceColumns(names ?? propertyNames), devices)
       if (forPeople) yield* writeError(count === 1 ? "1 device" : `${count} devices`)
     }).pipe(Effect.provide(targetClient))
 ).pipe(

@@ -56,7 +56,11 @@ export const update = Command.make(
       const unchanged = before !== undefined && changed.length === 0
       if (dryRun) yield* writeError(unchanged ? "Dry run: nothing would change." : "Dry run: nothing was sent.")
       else if (forPeople) {
-        yield* writeError(unchanged ? `${id}: sent; it already had these values.` : `${id}: ${changed.length} changed.`)
+        yield* writeError(
+          unchanged
+            ? `${id}: sent; it already had these values.`
+            : `${id}: ${changed.length === 1 ? "1 property" : `${changed.length} properties`} changed.`
+        )
       }
     }).pipe(Effect.provide(targetClient))
 ).pipe(
