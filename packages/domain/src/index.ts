@@ -43,5 +43,15 @@ export {
   parseNewDevice,
   wholeDevice
 } from "./device.ts"
+export {
+  type Blocker,
+  type BlockerClass,
+  type Contradiction,
+  type Readiness,
+  type ReadinessCheck,
+  blocker,
+  readiness,
+  readinessChecks
+} from "./readiness.ts"
 export { type Page, pageOf, standingMetrics } from "./odata.ts"
 export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"
