@@ -7,7 +7,7 @@ export type Failure = GraphError | UsageError | ConfigurationError | OutputClose
 
 type Reason = GraphError["reason"]
 
-/** The exit codes that scripts rely on; docs/cli lists them. */
+/** The exit codes that scripts rely on; the README explains them. */
 export const exitCode = {
   done: 0,
   bug: 1,
@@ -18,7 +18,6 @@ export const exitCode = {
   refused: 6,
   tryLater: 7,
   notUnderstood: 8,
-  someRowsFailed: 9,
   incomplete: 10,
   interrupted: 130
 } as const
