@@ -42,10 +42,12 @@ export interface PromiseClient {
 const aborted = (signal: AbortSignal): Effect.Effect<never> =>
   Effect.callback((resume) => {
     const abort = () => resume(Effect.die(signal.reason))
-    if (signal.aborted) return abort()
     signal.addEventListener("abort", abort, { once: true })
     return Effect.sync(() => signal.removeEventListener("abort", abort))
   })
+
+const until = <A, E>(signal: AbortSignal, stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
+  Stream.suspend(() => (signal.aborted ? Stream.die(signal.reason) : Stream.interruptWhen(stream, aborted(signal))))
 
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
 export const createGraphClient = ({ fetch, token, ...options }: PromiseClientOptions): PromiseClient => {
@@ -75,9 +77,7 @@ export const createGraphClient = ({ fetch, token, ...options }: PromiseClientOpt
     updateDevice: (key, update, options) => run(client.updateDevice(key, update), options),
     getDevice: (key, options) => run(client.getDevice(key), options),
     listDevices: (metricId, options = {}) =>
-      client
-        .listDevices(metricId, options)
-        .pipe(Stream.interruptWhen(aborted(signalOf(options))), Stream.toAsyncIterable),
+      Stream.toAsyncIterable(until(signalOf(options), client.listDevices(metricId, options))),
     close: () => {
       closing.abort(new Error("the client was closed"))
       return runtime.dispose()

@@ -1,0 +1,120 @@
+import type { DeviceUpdate } from "@workanywhere/domain"
+import * as Redacted from "effect/Redacted"
+import { expect, test } from "vitest"
+import * as fromIndex from "../src/index.ts"
+import { GraphError, InvalidOptions, createGraphClient } from "../src/promise.ts"
+import { type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
+import { baseUrl, collectionPath, device, key } from "./fixtures.ts"
+
+const clientOf = ({ fetch }: FakeGraph) => createGraphClient({ baseUrl, token: "t0ken", fetch })
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => "no failure",
+    (error: unknown) => error
+  )
+
+const collected = async <A>(rows: AsyncIterable<A>): Promise<Array<A>> => {
+  const all: Array<A> = []
+  for await (const row of rows) all.push(row)
+  return all
+}
+
+/** Lets a call get as far as its request. */
+const requested = async (graph: FakeGraph, count = 1) => {
+  while (graph.requests.length < count) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test("update and get give the device", async () => {
+  const graph = fakeGraph([Response.json(device), Response.json(device)])
+  const client = clientOf(graph)
+  expect(await client.updateDevice(key, { model: "X" })).toEqual(device)
+  expect(await client.getDevice(key)).toEqual(device)
+  expect(graph.requests.map((request) => request.headers.get("authorization"))).toEqual([
+    "Bearer t0ken",
+    "Bearer t0ken"
+  ])
+  await client.close()
+})
+
+test("a list is an async iterable over its pages", async () => {
+  const nextLink = `https://graph.example${collectionPath}?$skiptoken=x`
+  const graph = fakeGraph([
+    Response.json({ value: [{ id: "1" }], "@odata.nextLink": nextLink }),
+    Response.json({ value: [{ id: "2" }] })
+  ])
+  const client = clientOf(graph)
+  expect(await collected(client.listDevices("allDevices", { select: ["id"] }))).toEqual([{ id: "1" }, { id: "2" }])
+  expect(graph.requests[0]?.url.search).toBe("?$select=id")
+  await client.close()
+})
+
+test("a failure rejects with the same GraphError that Effect users get", async () => {
+  const client = clientOf(fakeGraph(() => errorResponse(404, { code: "ResourceNotFound", message: "Not here." })))
+  expect(GraphError).toBe(fromIndex.GraphError)
+  for (const failed of [
+    client.getDevice(key),
+    client.updateDevice(key, { model: "X" }),
+    collected(client.listDevices("allDevices"))
+  ]) {
+    const error = await failure(failed)
+    expect(error).toBeInstanceOf(GraphError)
+    expect(error).toMatchObject({ message: "Not here.", status: 404, reason: { _tag: "NotFound" } })
+  }
+  const body = { windowScore: 1 } as DeviceUpdate
+  expect(await failure(client.updateDevice(key, body))).toMatchObject({ reason: { _tag: "Invalid" } })
+  await client.close()
+})
+
+test("a signal stops a call, which rejects with the signal's reason", async () => {
+  const graph = fakeGraph(() => "hang")
+  const client = clientOf(graph)
+  const reason = new Error("the user left")
+  for (const call of [
+    (signal: AbortSignal) => client.getDevice(key, { signal }),
+    (signal: AbortSignal) => client.updateDevice(key, { model: "X" }, { signal }),
+    (signal: AbortSignal) => collected(client.listDevices("allDevices", { signal }))
+  ]) {
+    const stop = new AbortController()
+    const before = graph.requests.length
+    const stopped = failure(call(stop.signal))
+    await requested(graph, before + 1)
+    stop.abort(reason)
+    expect(await stopped).toBe(reason)
+    expect(await failure(call(AbortSignal.abort(reason)))).toBe(reason)
+    expect(graph.requests.length).toBe(before + 1)
+  }
+  await client.close()
+})
+
+test("a list that a loop leaves early fetches no more", async () => {
+  const nextLink = `https://graph.example${collectionPath}?$skiptoken=x`
+  const graph = fakeGraph([Response.json({ value: [{ id: "1" }, { id: "2" }], "@odata.nextLink": nextLink })])
+  const client = clientOf(graph)
+  for await (const { id } of client.listDevices("allDevices")) {
+    expect(id).toBe("1")
+    break
+  }
+  expect(graph.requests.length).toBe(1)
+  await client.close()
+})
+
+test("close stops what is under way and refuses what comes later", async () => {
+  const graph = fakeGraph(() => "hang")
+  const client = clientOf(graph)
+  const stopped = failure(client.getDevice(key))
+  await requested(graph)
+  await client.close()
+  expect(await stopped).toMatchObject({ message: "the client was closed" })
+  expect(await failure(client.getDevice(key))).toMatchObject({ message: "the client was closed" })
+  expect(await failure(collected(client.listDevices("allDevices")))).toMatchObject({
+    message: "the client was closed"
+  })
+  expect(graph.requests.length).toBe(1)
+  await client.close()
+})
+
+test("options that cannot be used throw at once, and a token may already be redacted", () => {
+  expect(() => createGraphClient({ baseUrl: "http://graph.example", token: "t0ken" })).toThrow(InvalidOptions)
+  expect(() => createGraphClient({ baseUrl, token: Redacted.make("") })).toThrow(/^the options of the client are wrong/)
+})
