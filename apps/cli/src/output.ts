@@ -32,7 +32,7 @@ export const writeError = (line: string): Effect.Effect<void, never, Stdio.Stdio
   Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(`${line}\n`), stdio.stderr())))
 
 /** What a cell can hold; null and undefined are nothing. */
-export type Cell = string | number | boolean | null | undefined
+type Cell = string | number | boolean | null | undefined
 
 /** A column of a table: its heading for people, its name for programs, and what a row has in it. */
 export interface Column<Row> {
