@@ -53,5 +53,16 @@ export {
   readiness,
   readinessChecks
 } from "./readiness.ts"
+export { type DeviceRead, type Fault, type FaultCode, type ReadItem } from "./read-item.ts"
+export { type TextSource, type UnreadableReason, UnreadableSource } from "./text-source.ts"
+export {
+  type JsonLinesReading,
+  deviceFromGraph,
+  deviceJsonLine,
+  deviceToGraph,
+  readDeviceDocument,
+  readDeviceLines
+} from "./json-lines.ts"
+export { type JoinedDevice, joinReports } from "./join-reports.ts"
 export { type Page, pageOf, standingMetrics } from "./odata.ts"
 export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"
