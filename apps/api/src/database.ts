@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import { setTimeout } from "node:timers/promises"
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from "kysely"
 import type { Settings } from "./config.ts"
 
@@ -43,22 +44,41 @@ const nodeSqlite = (database: DatabaseSync): SqliteDatabase => {
   }
 }
 
-const openSqlite = (path: string): DatabaseSync => {
+const busyCode = 5
+
+/**
+ * Several processes that make the same file at once hold what the others wait for, and then SQLite does not wait for
+ * `busy_timeout` but fails at once; the one that goes first needs a few milliseconds.
+ */
+const switchToWal = async (database: DatabaseSync): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return database.exec("pragma journal_mode = wal")
+    } catch (error) {
+      if (!(error instanceof Error && "errcode" in error && error.errcode === busyCode) || attempt === 100) throw error
+      await setTimeout(20)
+    }
+  }
+}
+
+const openSqlite = async (path: string): Promise<DatabaseSync> => {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true })
   const database = new DatabaseSync(path)
-  // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
-  database.exec(`
-    pragma busy_timeout = 5000;
-    pragma journal_mode = wal;
-    pragma synchronous = full;
-    pragma foreign_keys = on;
-  `)
-  return database
+  try {
+    database.exec("pragma busy_timeout = 5000")
+    await switchToWal(database)
+    // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
+    database.exec("pragma synchronous = full; pragma foreign_keys = on")
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
 
 /** Opens the database that a setting names; a file, and its folder, are made when missing. */
-export const openDatabase = <Tables>(store: Settings["store"]): Database<Tables> => {
-  const sqlite = openSqlite(store === "memory" ? ":memory:" : store.slice("sqlite:".length))
+export const openDatabase = async <Tables>(store: Settings["store"]): Promise<Database<Tables>> => {
+  const sqlite = await openSqlite(store === "memory" ? ":memory:" : store.slice("sqlite:".length))
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(sqlite) }) })
   return {
     kysely,

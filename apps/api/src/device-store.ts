@@ -39,7 +39,7 @@ export interface DeviceStore {
   /** The device after the update; `undefined` when there is no such device. */
   readonly update: (collection: Collection, id: string, update: DeviceUpdate) => Promise<WholeDevice | undefined>
   /** Puts devices into an empty collection, all or none; a collection that has devices is left as it is. */
-  readonly fill: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
+  readonly fillEmpty: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Fails when the store does not answer. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
@@ -90,7 +90,7 @@ const statementsFor = (kysely: Kysely<Tables>) => {
 
 /** Opens the store that a setting names, on the newest version of its tables. */
 export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceStore> => {
-  const database = openDatabase<Tables>(store)
+  const database = await openDatabase<Tables>(store)
   try {
     await migrate(database)
   } catch (error) {
@@ -122,7 +122,7 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
         await transaction.executeQuery(statements.update(collection, after))
         return after
       }),
-    fill: (collection, devices) =>
+    fillEmpty: (collection, devices) =>
       database.transact(async (transaction) => {
         const { more } = await page(transaction, collection, "", 0)
         if (more) return

@@ -70,9 +70,12 @@ const listen = async (server: Server, { host, port }: Settings): Promise<string>
 
 const closed = async (server: Server): Promise<void> => {
   const force = setTimeout(() => server.closeAllConnections(), graceMs)
+  // Closing ends only what is idle at that moment: a connection whose last answer is still to come would be kept alive.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20)
   server.close()
   await once(server, "close")
   clearTimeout(force)
+  clearInterval(sweep)
 }
 
 /** Opens the store, fills it when it is empty and a fleet is wanted, and answers requests until it is closed. */
@@ -87,7 +90,7 @@ export const startService = async (
   try {
     const collection = collectionOf("local", standingMetrics[0])
     if (settings.fleet > 0 && collection !== undefined) {
-      await store.fill(collection, syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed }))
+      await store.fillEmpty(collection, syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed }))
     }
     const server = httpServer(createApp({ store, log }))
     const url = await listen(server, settings)

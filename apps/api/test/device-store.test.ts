@@ -1,0 +1,190 @@
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { type DeviceUpdate, applyUpdate, propertyNames, wholeDevice } from "@workanywhere/domain"
+import { syntheticFleet } from "@workanywhere/domain/fleet"
+import { sql } from "kysely"
+import { describe, expect, it } from "vitest"
+import { openDatabase } from "../src/database.ts"
+import { type Collection, openDeviceStore } from "../src/device-store.ts"
+import { blankDevices, documentedUpdate, openedApp, standing, storeKinds, temporaryFolder } from "./opened.ts"
+
+const fleet = syntheticFleet({ size: 50, seed: 1 })
+
+describe.each(storeKinds)("the store in %s", (kind) => {
+  it("gives a device back as it was put in: values, nulls, and nothing else", async () => {
+    await using opened = await openedApp(kind, [])
+    await opened.store.fillEmpty(standing, fleet)
+    for await (const device of fleet) {
+      const found = await opened.store.find(standing, device.id)
+      expect(found).toStrictEqual(device)
+      expect(Object.keys(found ?? {})).toEqual(propertyNames)
+    }
+  })
+
+  it("applies updates as the domain does, and finds them again", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const update: DeviceUpdate = {
+      deviceName: "Ünïcode 'quoted' \u{1F4BB}",
+      model: null,
+      tenantAttached: true,
+      osCheckFailed: false,
+      windowsScore: -1,
+      cloudIdentityScore: 6.666666666666667,
+      upgradeEligibility: "capable",
+      healthStatus: "unknownFutureValue"
+    }
+    const expected = applyUpdate(wholeDevice({ id: "a" }), update)
+    expect(await opened.store.update(standing, "a", update)).toEqual(expected)
+    expect(await opened.store.find(standing, "a")).toEqual(expected)
+    expect(await opened.store.find(standing, "b")).toEqual(wholeDevice({ id: "b" }))
+  })
+
+  it("says that there is no such device rather than making one", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    expect(await opened.store.update(standing, "z", { model: "X" })).toBeUndefined()
+    expect(await opened.store.find(standing, "z")).toBeUndefined()
+    expect((await opened.store.page(standing, "", 10)).devices).toHaveLength(1)
+  })
+
+  it("pages through the devices in the order of their keys", async () => {
+    await using opened = await openedApp(kind, ["c", "a", "B", "d", "ä"])
+    const idsFrom = async (after: string, size: number) => {
+      const { devices, more } = await opened.store.page(standing, after, size)
+      return [devices.map(({ id }) => id), more]
+    }
+    expect(await idsFrom("", 2)).toEqual([["B", "a"], true])
+    expect(await idsFrom("a", 2)).toEqual([["c", "d"], true])
+    expect(await idsFrom("d", 2)).toEqual([["ä"], false])
+    expect(await idsFrom("", 5)).toEqual([["B", "a", "c", "d", "ä"], false])
+    expect(await idsFrom("", 0)).toEqual([[], true])
+  })
+
+  it("loses none of many updates of one device that come at the same time", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    const names = propertyNames.filter((name) => name.endsWith("Score"))
+    await Promise.all(names.map((name, index) => opened.store.update(standing, "a", { [name]: index + 1 })))
+    const device = await opened.store.find(standing, "a")
+    expect(names.map((name) => device?.[name])).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it("keeps the devices of another tenant apart", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    const others: Collection = { ...standing, tenant: "other" }
+    expect(await opened.store.find(others, "a")).toBeUndefined()
+    expect(await opened.store.update(others, "a", { model: "X" })).toBeUndefined()
+    expect((await opened.store.page(others, "", 10)).devices).toEqual([])
+    await opened.store.fillEmpty(others, blankDevices(["a"]))
+    await opened.store.update(others, "a", { model: "theirs" })
+    expect((await opened.store.find(standing, "a"))?.model).toBeNull()
+  })
+
+  it("is filled once: a store that has devices keeps those it has", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    await opened.store.fillEmpty(standing, blankDevices(["b"]))
+    expect(await opened.store.find(standing, "b")).toBeUndefined()
+  })
+
+  it("is filled with all devices or none", async () => {
+    await using opened = await openedApp(kind, [])
+    await expect(opened.store.fillEmpty(standing, blankDevices(["a", "b", "a"]))).rejects.toThrow("UNIQUE")
+    expect((await opened.store.page(standing, "", 10)).devices).toEqual([])
+  })
+})
+
+describe("a store file", () => {
+  it("holds the documented update after it was closed and opened again, its folder made when missing", async () => {
+    await using folder = await temporaryFolder()
+    const setting = `sqlite:${join(folder.path, "new", "devices.sqlite")}` as const
+    const update = JSON.parse(await documentedUpdate()) as DeviceUpdate
+    const first = await openDeviceStore(setting)
+    await first.fillEmpty(standing, blankDevices(["a"]))
+    await first.update(standing, "a", update)
+    await first.close()
+    const second = await openDeviceStore(setting)
+    const found = await second.find(standing, "a")
+    await second.close()
+    expect({ "@odata.type": update["@odata.type"], ...found }).toEqual({ ...update, id: "a" })
+  })
+
+  it("can be opened twice, and each sees what the other wrote", async () => {
+    await using folder = await temporaryFolder()
+    const setting = `sqlite:${join(folder.path, "devices.sqlite")}` as const
+    const first = await openDeviceStore(setting)
+    const second = await openDeviceStore(setting)
+    await first.fillEmpty(standing, blankDevices(["a"]))
+    await second.update(standing, "a", { model: "X" })
+    const model = (await first.find(standing, "a"))?.model
+    await first.close()
+    await second.close()
+    expect(model).toBe("X")
+  })
+
+  it("flushes every commit to disk", async () => {
+    await using folder = await temporaryFolder()
+    const database = await openDatabase(`sqlite:${join(folder.path, "devices.sqlite")}`)
+    const journal = await sql`pragma journal_mode`.execute(database.kysely)
+    const synchronous = await sql`pragma synchronous`.execute(database.kysely)
+    await database.close()
+    // 2 is FULL; see https://sqlite.org/pragma.html#pragma_synchronous
+    expect([...journal.rows, ...synchronous.rows]).toEqual([{ journal_mode: "wal" }, { synchronous: 2 }])
+  })
+
+  it("has the table of the first migration, which must never change", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "devices.sqlite")
+    await (await openDeviceStore(`sqlite:${path}`)).close()
+    using database = new DatabaseSync(path)
+    const row = database.prepare("select sql from sqlite_master where name = 'devices'").get()
+    expect(String(row?.["sql"]).replaceAll(", ", ",\n")).toMatchInlineSnapshot(`
+      "CREATE TABLE "devices" ("tenant" text not null,
+      "metric" text not null,
+      "id" text not null,
+      "deviceId" text,
+      "deviceName" text,
+      "serialNumber" text,
+      "manufacturer" text,
+      "model" text,
+      "ownership" text,
+      "managedBy" text,
+      "autoPilotRegistered" boolean,
+      "autoPilotProfileAssigned" boolean,
+      "azureAdRegistered" boolean,
+      "azureAdDeviceId" text,
+      "azureAdJoinType" text,
+      "osDescription" text,
+      "osVersion" text,
+      "tenantAttached" boolean,
+      "compliancePolicySetToIntune" boolean,
+      "otherWorkloadsSetToIntune" boolean,
+      "isCloudManagedGatewayEnabled" boolean,
+      "upgradeEligibility" text not null,
+      "ramCheckFailed" boolean,
+      "storageCheckFailed" boolean,
+      "processorCoreCountCheckFailed" boolean,
+      "processorSpeedCheckFailed" boolean,
+      "tpmCheckFailed" boolean,
+      "secureBootCheckFailed" boolean,
+      "processorFamilyCheckFailed" boolean,
+      "processor64BitCheckFailed" boolean,
+      "osCheckFailed" boolean,
+      "workFromAnywhereScore" double precision,
+      "windowsScore" double precision,
+      "cloudManagementScore" double precision,
+      "cloudIdentityScore" double precision,
+      "cloudProvisioningScore" double precision,
+      "healthStatus" text not null,
+      constraint "devices_key" primary key ("tenant",
+      "metric",
+      "id"))"
+    `)
+  })
+
+  it("of a newer version is refused", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "devices.sqlite")
+    await (await openDeviceStore(`sqlite:${path}`)).close()
+    using database = new DatabaseSync(path)
+    database.exec("insert into migrations values (2, '2030-01-01')")
+    await expect(openDeviceStore(`sqlite:${path}`)).rejects.toThrow("it was written by a newer version of this service")
+  })
+})

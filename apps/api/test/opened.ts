@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type WholeDevice, standingMetrics, wholeDevice } from "@workanywhere/domain"
+import { createApp } from "../src/app.ts"
+import { type Collection, collectionOf, openDeviceStore } from "../src/device-store.ts"
+
+/** A folder that goes away with the scope it was made in. */
+export const temporaryFolder = async () => {
+  const path = await mkdtemp(join(tmpdir(), "workanywhere-"))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Both kinds of store; what is promised is promised of both. */
+export const storeKinds = ["memory", "file"] as const
+
+/** The collection that the standing metrics show. */
+export const standing = collectionOf("local", standingMetrics[0]) as Collection
+
+/** Devices with these ids and nothing else known. */
+export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<WholeDevice> {
+  for (const id of ids) yield wholeDevice({ id })
+}
+
+/** A line that the app logged. */
+export interface Line {
+  readonly level: "info" | "error"
+  readonly message: string
+  readonly [fact: string]: unknown
+}
+
+/** The app without a port over a store of its own; closed, and its file removed, with the scope. */
+export const openedApp = async (kind: (typeof storeKinds)[number], ids: Iterable<string>) => {
+  const folder = await temporaryFolder()
+  const store = await openDeviceStore(kind === "memory" ? "memory" : `sqlite:${join(folder.path, "devices.sqlite")}`)
+  await store.fillEmpty(standing, blankDevices(ids))
+  const lines: Array<Line> = []
+  const app = createApp({
+    store,
+    log: {
+      info: (facts, message) => lines.push({ ...facts, level: "info", message }),
+      error: (facts, message) => lines.push({ ...facts, level: "error", message })
+    }
+  })
+  return {
+    app,
+    store,
+    lines,
+    [Symbol.asyncDispose]: async () => {
+      await store.close()
+      await folder[Symbol.asyncDispose]()
+    }
+  }
+}
+
+/** Path of the metrics below a version. */
+export const metricsPath = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics"
+
+/** Path of the collection that most tests look at. */
+export const devicesPath = `/beta${metricsPath}/allDevices/metricDevices`
+
+/** The body of the request on Microsoft's page, as text. */
+export const documentedUpdate = () => readFile(join(import.meta.dirname, "../../../docs/examples/update.json"), "utf8")
+
+/** The key in the reply on that page. */
+export const documentedId = "83d5adfc-adfc-83d5-fcad-d583fcadd583"
+
+/** A request that carries a body as JSON. */
+export const jsonRequest = (method: string, body: unknown) => ({
+  method,
+  headers: { "content-type": "application/json" },
+  body: typeof body === "string" ? body : JSON.stringify(body)
+})

@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+
+/** Starts a script of this package from source, as a supervisor would, with these variables and no others of ours. */
+const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+
+/** How a process ended. */
+export const ended = async (child: ChildProcess) => {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+  return { code: child.exitCode, signal: child.signalCode }
+}
+
+/** Runs a script that ends by itself. */
+export const ran = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const child = started("main.ts", args, env)
+  const [stdout, stderr, { code }] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)])
+  return { stdout, stderr, code }
+}
+
+/** A service in a process of its own, on a free port; killed with its scope if it still runs. */
+export const running = async (env: Readonly<Record<string, string>>, script = "main.ts") => {
+  const child = started(script, [], { WFA_PORT: "0", ...env })
+  let stdout = ""
+  child.stdout.on("data", (chunk) => (stdout += chunk))
+  const stderr = text(child.stderr)
+  await Promise.race([once(child.stdout, "data"), ended(child)])
+  const url = /^listening on (http:\S+)\n$/.exec(stdout)?.[1]
+  if (url === undefined) throw new Error(`the service did not start: ${stdout}${await stderr}`)
+  return {
+    child,
+    url,
+    stdout: () => stdout,
+    stderr,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL")
+      await ended(child)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { once } from "node:events"
+import { request } from "node:http"
+import { connect } from "node:net"
+import { text } from "node:stream/consumers"
+import { describe, expect, it } from "vitest"
+import { defaultSettings } from "../src/config.ts"
+import { StartError, httpServer, startService } from "../src/service.ts"
+import { devicesPath, documentedId, openedApp } from "./opened.ts"
+
+const started = async () => {
+  const { url, close } = await startService({ ...defaultSettings, port: 0, fleet: 1 })
+  return { url, [Symbol.asyncDispose]: close }
+}
+
+const devicePath = `${devicesPath}/${documentedId}`
+
+/** Sends a body in pieces, without its length unless headers declare it, and gives the status of the answer. */
+const sent = async (url: string, headers: Record<string, string>, pieces: ReadonlyArray<string>) => {
+  const exchange = request(`${url}${devicePath}`, {
+    method: "PATCH",
+    headers: { "content-type": "application/json", ...headers }
+  })
+  // The service may answer and hang up before it was sent everything.
+  exchange.on("error", () => {})
+  const answered = once(exchange, "response")
+  for (const piece of pieces) exchange.write(piece)
+  exchange.end()
+  const [response] = await answered
+  return [response.statusCode, JSON.parse(await text(response)).error?.code]
+}
+
+const raw = async (url: string, message: string) => {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write(message)
+  return await text(socket)
+}
+
+describe("the service on a port", () => {
+  it("answers under the address it gives, and no longer once it is closed", async () => {
+    const service = await startService({ ...defaultSettings, port: 0, fleet: 3 })
+    const response = await fetch(`${service.url}${devicesPath}`)
+    const page = (await response.json()) as { readonly value: ReadonlyArray<unknown> }
+    expect(page.value).toHaveLength(3)
+    await service.close()
+    await expect(fetch(service.url)).rejects.toThrow("fetch failed")
+  })
+
+  it("gives links that lead back to it", async () => {
+    await using service = await started()
+    const response = await fetch(`${service.url}${devicesPath}?$top=1`)
+    expect(((await response.json()) as Record<string, unknown>)["@odata.context"]).toContain(
+      `${service.url}/beta/$metadata#`
+    )
+  })
+
+  it("listens on IPv6 as well", async () => {
+    const service = await startService({ ...defaultSettings, host: "::1", port: 0 })
+    expect(service.url).toMatch(/^http:\/\/\[::1\]:\d+$/)
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200)
+    await service.close()
+  })
+
+  it("does not start where others could reach it without proving who they are", async () => {
+    await expect(startService({ ...defaultSettings, host: "0.0.0.0", port: 0 })).rejects.toThrow(StartError)
+  })
+
+  it("refuses a body over 1 MiB, whether its length is declared or not, and goes on", async () => {
+    await using service = await started()
+    const large = JSON.stringify({ model: "x".repeat(1_048_576) })
+    expect(await sent(service.url, { "content-length": String(large.length) }, [large])).toEqual([
+      413,
+      "invalidRequest"
+    ])
+    const chunks = large.match(/[^]{1,65536}/g) ?? []
+    expect(await sent(service.url, { "transfer-encoding": "chunked" }, chunks)).toEqual([413, "invalidRequest"])
+    expect(await sent(service.url, { "transfer-encoding": "chunked" }, ['{"model":', '"X"}'])).toEqual([200, undefined])
+  })
+
+  it("takes a body of exactly 1 MiB", async () => {
+    await using service = await started()
+    const frame = JSON.stringify({ model: "" })
+    const body = JSON.stringify({ model: "x".repeat(1_048_576 - frame.length) })
+    expect(await sent(service.url, { "content-length": String(body.length) }, [body])).toEqual([200, undefined])
+  })
+
+  it("closes the connection of a caller that does not speak HTTP", async () => {
+    await using service = await started()
+    expect(await raw(service.url, "hello\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /)
+    expect(await raw(service.url, `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 /
+    )
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200)
+  })
+
+  it("limits how long a caller may take and how much its headers may hold", async () => {
+    await using opened = await openedApp("memory", [])
+    const server = httpServer(opened.app)
+    expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000 })
+  })
+})
