@@ -28,8 +28,8 @@ const isSamePath = (one: string, other: string): boolean => {
 /** The next page's place, followed as it came; `undefined` when it is another origin's or another collection's. */
 const placeOf = (link: string, origin: string, current: Place): Place | undefined => {
   const url = URL.parse(link, `${origin}${current.path}${current.query}`)
-  if (url === null || url.origin !== origin || url.username !== "" || url.password !== "") return undefined
-  return isSamePath(url.pathname, current.path) ? { path: url.pathname, query: url.search } : undefined
+  if (url === null || url.origin !== origin || !isSamePath(url.pathname, current.path)) return undefined
+  return { path: url.pathname, query: url.search }
 }
 
 const sentences: Record<Incomplete["why"], string> = {

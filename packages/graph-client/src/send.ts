@@ -93,8 +93,7 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
   )
 
 /** Makes the one function that all operations send through. */
-export const makeSend = (settings: Settings, httpClient: HttpClient.HttpClient): Send => {
-  const http = HttpClient.withScope(httpClient)
+export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send => {
   const { token } = settings
 
   /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
@@ -147,7 +146,6 @@ export const makeSend = (settings: Settings, httpClient: HttpClient.HttpClient):
       if (status >= 200 && status < 300) return answer
       return yield* refusal(sent, withoutToken(answer), yield* Clock.currentTimeMillis)
     },
-    Effect.scoped,
     withoutRedirects,
     // The span of the HTTP client itself would show the query.
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),

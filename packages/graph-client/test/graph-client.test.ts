@@ -191,7 +191,6 @@ describe("listDevices", () => {
     `http://graph.example${collectionPath}?$skiptoken=x`,
     `https://graph.example:8443${collectionPath}?$skiptoken=x`,
     `https://graph.example@elsewhere.example${collectionPath}?$skiptoken=x`,
-    `https://name:word@graph.example${collectionPath}?$skiptoken=x`,
     `//elsewhere.example${collectionPath}`,
     `${root}/beta/me`,
     `${root}/v1.0${collectionPath.slice("/beta".length)}`,
