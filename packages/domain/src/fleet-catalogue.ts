@@ -1,7 +1,4 @@
-import type { PropertyName } from "./property.ts"
-
-/** A property that says whether the device failed one of the checks for Windows 11. */
-export type Check = Extract<PropertyName, `${string}CheckFailed`>
+import type { ReadinessCheck } from "./readiness.ts"
 
 /** Repeats each choice as often as its weight says, so that picking one is picking an index. */
 const weighted = <A>(...choices: ReadonlyArray<readonly [weight: number, choice: A]>): ReadonlyArray<A> =>
@@ -14,10 +11,10 @@ export interface Model {
   /** First year of sale. */
   readonly year: number
   /** The checks that every device of the model fails, whatever its settings. */
-  readonly fails: ReadonlyArray<Check>
+  readonly fails: ReadonlyArray<ReadinessCheck>
 }
 
-const model = (manufacturer: string, name: string, year: number, ...fails: ReadonlyArray<Check>): Model => ({
+const model = (manufacturer: string, name: string, year: number, ...fails: ReadonlyArray<ReadinessCheck>): Model => ({
   manufacturer,
   name,
   year,

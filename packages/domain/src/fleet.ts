@@ -1,14 +1,9 @@
 import type { WholeDevice } from "./device.ts"
-import {
-  type Check,
-  type Management,
-  type Model,
-  builds,
-  managements,
-  models,
-  supportedBuilds
-} from "./fleet-catalogue.ts"
-import { type PropertyName, type PropertyValue, propertyNames } from "./property.ts"
+import { type Management, type Model, builds, managements, models, supportedBuilds } from "./fleet-catalogue.ts"
+import { noEntraDeviceId } from "./free-text.ts"
+import type { PropertyName, PropertyValue } from "./property.ts"
+import { readinessChecks } from "./readiness.ts"
+import { subScores } from "./score.ts"
 
 /** What a synthetic fleet is made of: shares of its devices, from 0 to 1. What is not given has a default. */
 export interface FleetProfile {
@@ -68,7 +63,7 @@ const sharesOf = (profile: FleetProfile): Shares => {
     }
   }
   const sum = shares.capable + shares.notCapable + shares.unknown
-  if (sum > 1 + Number.EPSILON) {
+  if (sum > 1 + 1e-9) {
     throw new RangeError(`profile: capable, notCapable and unknown add up to ${sum}; expected at most 1`)
   }
   return shares
@@ -106,8 +101,6 @@ type Draft = { -readonly [Name in PropertyName]: PropertyValue<Name> }
 
 type Verdict = keyof typeof models
 
-const checks = propertyNames.filter((name): name is Check => name.endsWith("CheckFailed"))
-
 const verdictOf = (draw: Draw, { capable, notCapable, unknown }: Shares): Verdict => {
   const at = draw()
   if (at < capable * wordRange) return "capable"
@@ -136,8 +129,6 @@ const scatter = (word: number): number => {
 /** The id on Microsoft's page for the update, so that the documented request finds a device in every fleet. */
 const documentedId = "83d5adfc-adfc-83d5-fcad-d583fcadd583"
 
-const noEntraDevice = "00000000-0000-0000-0000-000000000000"
-
 const decideChecks = (draw: Draw, device: Draft, { fails, year }: Model): void => {
   const verdict = device.upgradeEligibility
   if (verdict === "upgraded" || verdict === "capable") return
@@ -153,8 +144,8 @@ const decideChecks = (draw: Draw, device: Draft, { fails, year }: Model): void =
     return
   }
   const inactive = percent(draw, 60)
-  for (const check of checks) if (inactive || device[check] === true) device[check] = null
-  device[oneOf(draw, checks)] = null
+  for (const check of readinessChecks) if (inactive || device[check] === true) device[check] = null
+  device[oneOf(draw, readinessChecks)] = null
 }
 
 const decideWindows = (draw: Draw, device: Draft, year: number): void => {
@@ -182,7 +173,7 @@ const decideManagement = (draw: Draw, device: Draft, management: Management): vo
   device.azureAdJoinType = joinType
   device.ownership = joinType === "azureADRegistered" ? "Personal" : "Corporate"
   device.azureAdRegistered = registered
-  device.azureAdDeviceId = registered ? guid(draw(), draw) : noEntraDevice
+  device.azureAdDeviceId = registered ? guid(draw(), draw) : noEntraDeviceId
   device.autoPilotRegistered = joinType !== "azureADRegistered" && percent(draw, autopilot)
   device.autoPilotProfileAssigned = device.autoPilotRegistered && percent(draw, 90)
   device.tenantAttached = percent(draw, management.tenantAttached)
@@ -195,8 +186,6 @@ const decideManagement = (draw: Draw, device: Draft, management: Management): vo
   // Recorded scores are not always what the facts suggest: live rows hold values in between (reference 4.3).
   if (percent(draw, 4)) device.cloudManagementScore = oneOf(draw, [63, 75, 87.5, 93.75])
 }
-
-const subScores = ["windowsScore", "cloudManagementScore", "cloudIdentityScore", "cloudProvisioningScore"] as const
 
 const withholdScores = (draw: Draw, device: Draft, unavailableScores: number): void => {
   const withheld = share(draw, unavailableScores)
@@ -249,7 +238,7 @@ const contradict = (draw: Draw, device: Draft): void => {
       device.osVersion = `10.0.${oneOf(draw, builds.windows10)}.${1000 + (draw() % 4000)}`
       return
     case "notCapable":
-      for (const check of checks) device[check] = false
+      for (const check of readinessChecks) device[check] = false
       return
     default:
       device.autoPilotRegistered = false

@@ -22,7 +22,18 @@ export {
   property,
   propertyNames
 } from "./property.ts"
-export { type ScoreReading, isAvailable, isWritableScore, readScore, unavailableScore } from "./score.ts"
+export {
+  type HealthThresholds,
+  type ScoreEncoding,
+  type ScoreReading,
+  type SubScore,
+  healthFromScore,
+  isAvailable,
+  isWritableScore,
+  readScore,
+  subScores,
+  unavailableScore
+} from "./score.ts"
 export { type Issue, type IssueCode, expectedValue, unknownPropertyIssue, valueIssue } from "./issue.ts"
 export { nearMiss } from "./near-miss.ts"
 export {
@@ -64,5 +75,23 @@ export {
   readDeviceLines
 } from "./json-lines.ts"
 export { type JoinedDevice, joinReports } from "./join-reports.ts"
+export { type EntraJoin, type ManagementAgent, entraJoin, managementAgent, noEntraDeviceId } from "./free-text.ts"
+export { type Finding, type ScoreReason, type ScoreRule } from "./score-rules.ts"
+export {
+  type ScoreModel,
+  type ScoreModelOptions,
+  type ScoreWeights,
+  equalMean,
+  overallScore,
+  scoreModel
+} from "./score-model.ts"
+export { type ScoreEstimate, type ScoreEstimates, type ScoreName, estimateScores } from "./score-estimate.ts"
+export {
+  type DifferenceExplanation,
+  type ScoreComparison,
+  type ScoreComparisons,
+  compareScores
+} from "./compare-scores.ts"
+export { type Standing, type WhatIf, whatIf } from "./what-if.ts"
 export { type Page, pageOf, standingMetrics } from "./odata.ts"
 export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"

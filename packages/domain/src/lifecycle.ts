@@ -53,12 +53,12 @@ export const windowsSupport = (
   { asOf, edition }: SupportQuestion
 ): WindowsSupport => {
   if (!isDay(asOf)) throw new RangeError(`asOf: ${JSON.stringify(asOf)} is not a day; expected YYYY-MM-DD`)
-  if (osVersion === null || osVersion === undefined) return unknown("no Windows version is recorded")
+  if (osVersion === null || osVersion === undefined) return unknown("No Windows version recorded")
   const build = windowsBuild(osVersion)
-  if (build === undefined) return unknown("the recorded text is no version of Windows 10 or 11")
+  if (build === undefined) return unknown("The recorded text is no version of Windows 10 or 11")
   const ofBuild = windowsReleases.filter((release) => release.build === build)
   const [first] = ofBuild
-  if (first === undefined) return unknown(`build ${build} is in no list of releases`)
+  if (first === undefined) return unknown(`Windows build ${build} is not listed`)
   const name = `Windows ${first.windows} ${first.release} (build ${build})`
   const ofEdition = ofBuild.filter((release) => covers(release, edition))
   if (ofEdition.length === 0) return unknown(`${name} has no edition of the class ${edition}`)
@@ -67,5 +67,5 @@ export const windowsSupport = (
   const supported = releases.filter(({ lastDayOfUpdates }) => asOf <= lastDayOfUpdates)
   const status =
     supported.length === releases.length ? "supported" : supported.length === 0 ? "unsupported" : "dependsOnEdition"
-  return { status, releases, reason: `last day of updates of ${name}: ${lastDays(releases)}` }
+  return { status, releases, reason: `${name}: last updates on ${lastDays(releases)}` }
 }

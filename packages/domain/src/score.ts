@@ -1,3 +1,16 @@
+import type { HealthState } from "./evolvable-enum.ts"
+
+/** The four scores that the overall one is made of, in the documented order. */
+export const subScores = [
+  "windowsScore",
+  "cloudManagementScore",
+  "cloudIdentityScore",
+  "cloudProvisioningScore"
+] as const
+
+/** Name of a sub-score. */
+export type SubScore = (typeof subScores)[number]
+
 /** What a caller sends to say that there is no score (reference 1.1). */
 export const unavailableScore = -1
 
@@ -5,12 +18,15 @@ export const unavailableScore = -1
 export const isAvailable = (score: unknown): score is number => typeof score === "number" && score >= 0 && score <= 100
 
 /**
- * A score as it was read. Graph says "no score" in four ways (null, absent, -1, -2; reference 4.1 and 5.1): one
- * meaning, and `encoding` keeps which it was. `outOfRange` is a number that is none of these.
+ * How a record says that there is no score: Graph has four ways (null, absent, -1, -2; reference 4.1 and 5.1), all with
+ * one meaning. `outOfRange` is a number that is neither a score nor one of these.
  */
+export type ScoreEncoding = "null" | "absent" | "-1" | "-2" | "outOfRange"
+
+/** A score as it was read; where there is none, `encoding` keeps how the record says so. */
 export type ScoreReading =
   | { readonly available: true; readonly score: number }
-  | { readonly available: false; readonly encoding: "null" | "absent" | "-1" | "-2" | "outOfRange" }
+  | { readonly available: false; readonly encoding: ScoreEncoding }
 
 /** Reads a score property of a device; total over whatever the property may hold. */
 export const readScore = (value: number | null | undefined): ScoreReading => {
@@ -22,3 +38,23 @@ export const readScore = (value: number | null | undefined): ScoreReading => {
 
 /** Whether a number may be written as a score: {-1} ∪ [0, 100] (reference 1.1; null is decided by the property). */
 export const isWritableScore = (value: number): boolean => value === unavailableScore || isAvailable(value)
+
+/** From which score on a device meets its goals; 0 to 100. Microsoft publishes no number (reference 4.4). */
+export interface HealthThresholds {
+  readonly meetingGoalsFrom: number
+}
+
+/**
+ * The health state that a score has under thresholds of the caller's own; `unknown` where there is no score. Throws a
+ * RangeError when the threshold is no score.
+ */
+export const healthFromScore = (
+  score: number | null | undefined,
+  { meetingGoalsFrom }: HealthThresholds
+): HealthState => {
+  if (!(meetingGoalsFrom >= 0 && meetingGoalsFrom <= 100)) {
+    throw new RangeError(`meetingGoalsFrom: ${meetingGoalsFrom} is no score; expected a number from 0 to 100`)
+  }
+  if (!isAvailable(score)) return "unknown"
+  return score >= meetingGoalsFrom ? "meetingGoals" : "needsAttention"
+}
