@@ -65,11 +65,11 @@ const textOf = Effect.fnUntraced(function* (response: HttpClientResponse) {
   return { text: text + decoder.decode(), isTooLong: bytes > longestAnswerBytes }
 })
 
-/** What broke the connection, such as ECONNREFUSED: Node keeps it at the end of the chain of causes. */
-const systemCode = (error: unknown): string | undefined => {
-  if (!(error instanceof Error)) return undefined
+/** What broke the connection, such as ECONNREFUSED: Node keeps it at the end of a short chain of causes. */
+const systemCode = (error: unknown, depth = 0): string | undefined => {
+  if (!(error instanceof Error) || depth > 5) return undefined
   const code = "code" in error ? String(error.code) : ""
-  return systemCode(error.cause) ?? (/^[A-Z_]{3,40}$/.test(code) ? code : undefined)
+  return systemCode(error.cause, depth + 1) ?? (/^[A-Z_]{3,40}$/.test(code) ? code : undefined)
 }
 
 /** How long to wait before a repeat; `undefined` where a repeat cannot help. */
