@@ -1,5 +1,5 @@
 import { Hono } from "hono"
-import type { DeviceStore } from "./device-store.ts"
+import { type DeviceStore, localTenant } from "./device-store.ts"
 import { deviceRoutes } from "./devices.ts"
 import { ApiError, renderError } from "./errors.ts"
 import { odataPath, unknownSegment } from "./odata-path.ts"
@@ -28,7 +28,7 @@ export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
       const ids = idsOf(c.req.header("client-request-id"))
       c.set("requestId", ids.requestId)
       c.set("clientRequestId", ids.clientRequestId)
-      c.set("tenant", "local")
+      c.set("tenant", localTenant)
       await next()
       log.info(
         {

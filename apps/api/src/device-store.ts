@@ -12,20 +12,24 @@ import { openDatabase } from "./database.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type DeviceRow, type Stored, type Tables, migrate } from "./migrations.ts"
 
-/** Some devices that belong together: those of one metric of one tenant. Get one from {@link collectionOf}. */
+/** Whose rows everyone sees while nobody has to prove who they are. */
+export const localTenant = "local"
+
+/** Some devices that belong together: those of one metric of one tenant. */
 export interface Collection {
   readonly tenant: string
   readonly metric: string
 }
 
-const [ownerOfStandingMetrics] = standingMetrics
+/** The devices that both standing metrics show. */
+export const standingCollection = (tenant: string): Collection => ({ tenant, metric: standingMetrics[0] })
 
-/** The devices that a metric shows; both standing metrics show the same. `undefined` when there is no such metric. */
+/** The devices that a metric shows; `undefined` when there is no such metric. */
 export const collectionOf = (tenant: string, metricId: string): Collection | undefined =>
-  standingMetrics.some((standing) => standing === metricId) ? { tenant, metric: ownerOfStandingMetrics } : undefined
+  standingMetrics.some((standing) => standing === metricId) ? standingCollection(tenant) : undefined
 
 /** Part of a collection, in the order of the keys. */
-export interface DevicePage {
+interface DevicePage {
   readonly devices: ReadonlyArray<WholeDevice>
   /** Whether there are devices behind the last one. */
   readonly more: boolean

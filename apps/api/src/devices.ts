@@ -45,7 +45,7 @@ const noDevice = (metricId: string, deviceId: string): ApiError =>
 const only =
   (allow: string): Handler<Env> =>
   (c) => {
-    throw new ApiError("Request_BadRequest", `The method ${c.req.method} is not served here; ${allow} are.`, {
+    throw new ApiError("Request_BadRequest", `The method ${c.req.method} is not served here, only ${allow}.`, {
       headers: { allow }
     })
   }

@@ -101,11 +101,18 @@ const isJson = (contentType: string): boolean => {
   return type.trim() === "application/json" && (charset === undefined || /^charset="?utf-?8"?$/.test(charset))
 }
 
+const sentence = ({ message }: Issue): string => `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+
+const summary = (issues: ReadonlyArray<Issue>): string =>
+  issues.length === 1
+    ? `The body does not fit the model: ${issues[0]?.message}.`
+    : `The body does not fit the model in ${issues.length} places: ${issues.map(({ path }) => path).join(", ")}.`
+
 /** Far above what a device has; each stray name is compared with every property, which must not be made to take long. */
 const mostNames = 200
 
 const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
-  const names = typeof body === "object" && body !== null ? Object.keys(body).length : 0
+  const names = typeof body === "object" && body !== null && !Array.isArray(body) ? Object.keys(body).length : 0
   if (names > mostNames) {
     throw new ApiError("ModelValidationFailure", `The body has ${names} names; at most ${mostNames} are looked at.`)
   }
@@ -120,12 +127,13 @@ const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   })
 }
 
-const sentence = ({ message }: Issue): string => `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
-
-const summary = (issues: ReadonlyArray<Issue>): string =>
-  issues.length === 1
-    ? `The body does not fit the model: ${issues[0]?.message}.`
-    : `The body does not fit the model in ${issues.length} places: ${issues.map(({ path }) => path).join(", ")}.`
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable()
+  }
+}
 
 /** The body of a request, if it is JSON that `parse` accepts. */
 export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> => {
@@ -144,12 +152,4 @@ export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Par
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
   if (!isUtf8(bytes)) throw unreadable()
   return fitting(parseJson(bytes.toString()), parse)
-}
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw unreadable()
-  }
 }

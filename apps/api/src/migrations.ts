@@ -5,7 +5,7 @@ import type { Database } from "./database.ts"
 /** A value in a column: SQLite gives a boolean back as 0 or 1. */
 export type Stored = string | number | boolean | null
 
-/** A device as it is kept; both standing metrics show the rows of `allDevices`. */
+/** A device as it is kept. */
 export type DeviceRow = { readonly tenant: string; readonly metric: string; readonly id: string } & {
   readonly [Name in Exclude<PropertyName, "id">]: Stored
 }

@@ -2,16 +2,21 @@ import { getPath } from "hono/utils/url"
 
 /** A place in the tree of what is addressed: what may follow it by name, and what follows it as a key. */
 interface Place {
-  readonly segments?: Readonly<Record<string, Place>>
+  readonly segments?: Segments
   readonly key?: Place
 }
 
+/** Places by their names in lower case, each with the name as the routes spell it. */
+type Segments = ReadonlyMap<string, readonly [name: string, place: Place]>
+
+const segments = (places: Readonly<Record<string, Place>>): Segments =>
+  new Map(Object.entries(places).map((entry) => [entry[0].toLowerCase(), entry]))
+
 const metricDevices: Place = { key: {} }
-const metrics: Place = { key: { segments: { metricDevices } } }
-const version: Place = {
-  segments: { deviceManagement: { segments: { userExperienceAnalyticsWorkFromAnywhereMetrics: metrics } } }
-}
-const root: Place = { segments: { beta: version, "v1.0": version, healthz: {}, readyz: {} } }
+const metrics: Place = { key: { segments: segments({ metricDevices }) } }
+const deviceManagement: Place = { segments: segments({ userExperienceAnalyticsWorkFromAnywhereMetrics: metrics }) }
+const version: Place = { segments: segments({ deviceManagement }) }
+const root: Place = { segments: segments({ beta: version, "v1.0": version, healthz: {}, readyz: {} }) }
 
 const decoded = (text: string): string => {
   if (!text.includes("%")) return text
@@ -20,13 +25,6 @@ const decoded = (text: string): string => {
   } catch {
     return text
   }
-}
-
-const named = (place: Place, name: string): string | undefined => {
-  if (place.segments === undefined) return undefined
-  if (Object.hasOwn(place.segments, name)) return name
-  const lower = name.toLowerCase()
-  return Object.keys(place.segments).find((segment) => segment.toLowerCase() === lower)
 }
 
 /** The key in `('key')` or `(key)`; a quote inside a quoted key is doubled. */
@@ -42,30 +40,25 @@ type Walk = { readonly found: true; readonly path: string } | { readonly found: 
  * `metricDevices('id')` and `metricDevices/id` (reference 3). What is found is spelled the one way the routes have.
  */
 const walk = (path: string): Walk => {
-  const segments = (path.endsWith("/") ? path.slice(1, -1) : path.slice(1)).split("/")
   let place = root
   let canonical = ""
-  for (const raw of segments) {
+  for (const raw of path.slice(1, path.endsWith("/") ? -1 : undefined).split("/")) {
     const segment = decoded(raw)
-    const plain = named(place, segment)
-    if (plain !== undefined) {
-      place = place.segments?.[plain] ?? {}
-      canonical += `/${plain}`
-      continue
-    }
-    if (place.key !== undefined) {
-      if (segment === "") return { found: false, segment }
-      place = place.key
-      canonical += `/${encodeURIComponent(segment)}`
-      continue
-    }
     const parenthesis = segment.indexOf("(")
-    const name = parenthesis > 0 && segment.endsWith(")") ? named(place, segment.slice(0, parenthesis)) : undefined
-    const owner = name === undefined ? undefined : place.segments?.[name]
-    const key = keyIn(segment.slice(parenthesis))
-    if (owner?.key === undefined || key === "") return { found: false, segment }
-    place = owner.key
-    canonical += `/${name}/${encodeURIComponent(key)}`
+    const plain = place.segments?.get(segment.toLowerCase())
+    if (plain !== undefined) {
+      canonical += `/${plain[0]}`
+      place = plain[1]
+    } else if (place.key !== undefined && segment !== "") {
+      canonical += `/${encodeURIComponent(segment)}`
+      place = place.key
+    } else if (parenthesis > 0 && segment.endsWith(")")) {
+      const owner = place.segments?.get(segment.slice(0, parenthesis).toLowerCase())
+      const key = keyIn(segment.slice(parenthesis))
+      if (owner?.[1].key === undefined || key === "") return { found: false, segment }
+      canonical += `/${owner[0]}/${encodeURIComponent(key)}`
+      place = owner[1].key
+    } else return { found: false, segment }
   }
   return { found: true, path: canonical }
 }

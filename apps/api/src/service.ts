@@ -2,12 +2,11 @@ import { once } from "node:events"
 import { type Server, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
-import { standingMetrics } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
 import { type Settings, isLoopback } from "./config.ts"
-import { type DeviceStore, collectionOf, openDeviceStore } from "./device-store.ts"
+import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import type { Env } from "./reply.ts"
 
 /** The service cannot start as it was told to; the message says in one line what to change. */
@@ -88,10 +87,8 @@ export const startService = async (
   }
   const store = await openStore(settings.store)
   try {
-    const collection = collectionOf("local", standingMetrics[0])
-    if (settings.fleet > 0 && collection !== undefined) {
-      await store.fillEmpty(collection, syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed }))
-    }
+    const fleet = syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed })
+    await store.fillEmpty(standingCollection(localTenant), fleet)
     const server = httpServer(createApp({ store, log }))
     const url = await listen(server, settings)
     return {

@@ -107,6 +107,7 @@ describe.each(storeKinds)("an update, with the store in %s", (kind) => {
   > = [
     ["malformed JSON", json, bytes('{"model":'), "valid JSON"],
     ["an array", json, bytes('[{"model":"X"}]'), "an array"],
+    ["a long array", json, bytes(`[${"1,".repeat(300)}1]`), "an array"],
     ["a bare text", json, bytes('"model"'), "Expected an object"],
     ["null", json, bytes("null"), "Expected an object"],
     ["nothing", json, bytes(""), "Empty Payload"],
@@ -340,6 +341,15 @@ describe("a single device", () => {
     for (const path of [`${devicesPath}/${encoded}`, `${devicesPath}('${encoded.replaceAll("'", "''")}')`]) {
       expect(await (await opened.app.request(path)).json()).toMatchObject({ id: odd })
     }
+  })
+})
+
+describe("HEAD", () => {
+  it("gives what GET gives, without a body", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const response = await opened.app.request(`${devicesPath}/a`, { method: "HEAD" })
+    expect([response.status, await response.text()]).toEqual([200, ""])
+    expect(response.headers.get("content-type")).toBe(contentType)
   })
 })
 

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type WholeDevice, standingMetrics, wholeDevice } from "@workanywhere/domain"
+import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import { createApp } from "../src/app.ts"
-import { type Collection, collectionOf, openDeviceStore } from "../src/device-store.ts"
+import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
 
 /** A folder that goes away with the scope it was made in. */
 export const temporaryFolder = async () => {
@@ -15,7 +15,7 @@ export const temporaryFolder = async () => {
 export const storeKinds = ["memory", "file"] as const
 
 /** The collection that the standing metrics show. */
-export const standing = collectionOf("local", standingMetrics[0]) as Collection
+export const standing = standingCollection(localTenant)
 
 /** Devices with these ids and nothing else known. */
 export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<WholeDevice> {
@@ -23,7 +23,7 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
 }
 
 /** A line that the app logged. */
-export interface Line {
+interface Line {
   readonly level: "info" | "error"
   readonly message: string
   readonly [fact: string]: unknown

@@ -1,0 +1,117 @@
+import { Client, GraphError as MicrosoftError, type Middleware, PageIterator } from "@microsoft/microsoft-graph-client"
+import { type DeviceUpdate, deviceODataType, parseDeviceUpdate, propertyNames } from "@workanywhere/domain"
+import { GraphError, createGraphClient } from "@workanywhere/graph-client/promise"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createApp } from "../src/app.ts"
+import { defaultSettings } from "../src/config.ts"
+import { type Service, startService } from "../src/service.ts"
+import { documentedId, documentedUpdate, metricsPath, openedApp } from "./opened.ts"
+
+const fleet = 250
+
+let service: Service
+beforeAll(async () => {
+  service = await startService({ ...defaultSettings, port: 0, fleet })
+})
+afterAll(() => service.close())
+
+const devices = `${metricsPath}/allDevices/metricDevices`
+
+const rejection = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => expect.unreachable("the call was expected to fail"),
+    (error: unknown) => error
+  )
+
+const microsoftClient = () =>
+  Client.init({
+    baseUrl: `${service.url}/`,
+    defaultVersion: "beta",
+    authProvider: (done) => done(null, "any token")
+  })
+
+describe("Microsoft's JavaScript client", () => {
+  it("updates a device with the body of Microsoft's page, and reads it back", async () => {
+    const body = JSON.parse(await documentedUpdate()) as DeviceUpdate
+    const updated: unknown = await microsoftClient().api(`${devices}/${documentedId}`).patch(body)
+    const context = `${service.url}/beta/$metadata#${metricsPath.slice(1)}('allDevices')/metricDevices/$entity`
+    expect(updated).toEqual({ ...body, id: documentedId, "@odata.context": context })
+    expect(await microsoftClient().api(`${devices}/${documentedId}`).get()).toEqual(updated)
+  })
+
+  // It follows no link that does not start with https, so a plain port is not enough for its iterator.
+  it("iterates over all pages, with the options of the first, when its requests go to the app itself", async () => {
+    await using opened = await openedApp(
+      "memory",
+      Array.from({ length: fleet }, (_, index) => `d${index}`)
+    )
+    const middleware: Middleware = {
+      execute: async (context) => {
+        context.response = await opened.app.fetch(new Request(context.request, context.options))
+      }
+    }
+    const client = Client.initWithMiddleware({ middleware })
+    const first = await client.api(devices).version("beta").select(["id", "deviceName"]).top(60).get()
+    const seen: Array<Record<string, unknown>> = []
+    await new PageIterator(client, first, (device: Record<string, unknown>) => seen.push(device) > 0).iterate()
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(fleet)
+    for (const device of seen) expect(Object.keys(device)).toEqual(["id", "deviceName"])
+  })
+
+  it("understands a failure: status, code, ids and every field", async () => {
+    const error = await rejection(
+      microsoftClient().api(`${devices}/${documentedId}`).patch({ windowsScore: 101, colour: "red" })
+    )
+    expect(error).toBeInstanceOf(MicrosoftError)
+    expect(error).toMatchObject({ statusCode: 400, code: "ModelValidationFailure", requestId: expect.any(String) })
+    const { body, date } = error as MicrosoftError
+    expect((JSON.parse(String(body)) as { readonly details: ReadonlyArray<unknown> }).details).toHaveLength(2)
+    expect(date.getTime()).not.toBeNaN()
+    expect(await rejection(microsoftClient().api(`${devices}/none`).get())).toMatchObject({
+      statusCode: 404,
+      code: "ResourceNotFound"
+    })
+  })
+})
+
+describe("our own client", () => {
+  const key = { metricId: "allDevices", deviceId: documentedId }
+
+  it("updates a device with the body of Microsoft's page, and reads it back", async () => {
+    const client = createGraphClient({ baseUrl: `${service.url}/v1.0` })
+    const body = parseDeviceUpdate(JSON.parse(await documentedUpdate()))
+    if (!body.success) throw new Error("the documented body is one that may be sent")
+    const updated = await client.updateDevice(key, body.data)
+    expect(updated).toMatchObject({ ...body.data, id: documentedId, "@odata.type": deviceODataType })
+    expect(propertyNames.filter((name) => !(name in updated))).toEqual([])
+    expect(await client.getDevice(key)).toEqual(updated)
+    await client.close()
+  })
+
+  it("lists every device once", async () => {
+    const client = createGraphClient({ baseUrl: `${service.url}/beta` })
+    const ids = new Set<unknown>()
+    for await (const device of client.listDevices("devicePerformance", { select: ["id"] })) ids.add(device.id)
+    expect(ids.size).toBe(fleet)
+    await client.close()
+  })
+
+  it("tells what is missing from what is refused", async () => {
+    const client = createGraphClient({ baseUrl: `${service.url}/beta` })
+    const missing = await rejection(client.getDevice({ ...key, deviceId: "d'1/2 (none)" }))
+    expect(missing).toBeInstanceOf(GraphError)
+    expect(missing).toMatchObject({ reason: { _tag: "NotFound" }, code: "ResourceNotFound", status: 404 })
+    await client.close()
+  })
+
+  it("works without a port, through the app's own fetch", async () => {
+    await using opened = await openedApp("memory", [documentedId])
+    const app = createApp({ store: opened.store })
+    const client = createGraphClient({
+      baseUrl: "http://localhost/beta",
+      fetch: async (input, init) => app.fetch(new Request(input, init))
+    })
+    expect(await client.updateDevice(key, { model: "X" })).toMatchObject({ id: documentedId, model: "X" })
+    await client.close()
+  })
+})
