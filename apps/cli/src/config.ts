@@ -3,9 +3,11 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stdio from "effect/Stdio"
 import { root } from "./commands/root.ts"
 import { requestLog } from "./debug.ts"
 import { ConfigurationError, UsageError } from "./failure.ts"
+import { writeError } from "./output.ts"
 
 const defaultTarget = "http://127.0.0.1:4010/beta"
 
@@ -37,7 +39,15 @@ export const targetClient = Layer.unwrap(
     const flags = yield* root
     const baseUrl = yield* target(flags.target)
     const token = yield* Config.option(Config.Redacted("WFA_TOKEN"))
-    const client = GraphClient.layer({ baseUrl, ...(Option.isSome(token) ? { token: token.value } : {}) })
+    const stdio = yield* Stdio.Stdio
+    const client = GraphClient.layer({
+      baseUrl,
+      ...(Option.isSome(token) ? { token: token.value } : {}),
+      onRepeat: ({ error, waitMillis }) =>
+        writeError(`${error.message}; trying again in ${(waitMillis / 1000).toFixed(1)} s`).pipe(
+          Effect.provideService(Stdio.Stdio, stdio)
+        )
+    })
     return flags.debug ? Layer.provide(client, requestLog) : client
   })
 ).pipe(

@@ -63,7 +63,7 @@ const graphLines = (error: GraphError): ReadonlyArray<string> => {
       : (error.details ?? []).map((detail) => detail.message)
   const advice = adviceFor[reason._tag]
   return [
-    error.message,
+    reason._tag === "Invalid" ? "the request cannot be sent as it is; nothing was sent" : error.message,
     ...details.map((detail) => `  - ${detail}`),
     ...(reason._tag === "Invalid" ? [] : [`  ${facts.join(", ")}`]),
     ...(advice === undefined ? [] : [`  ${advice}`])

@@ -96,6 +96,15 @@ describe("exit codes", () => {
     })
   })
 
+  it("a service that stays away ends with 7, after saying that it was tried again", async () => {
+    await answering(503, envelope("", "restarting"), { ...json, "retry-after": "0" }, async (target) => {
+      const { code, stderr } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+      expect(code).toBe(7)
+      expect(stderr).toMatch(/^restarting; trying again in 0\.0 s$/m)
+      expect(stderr).toMatch(/^wfa: restarting$/m)
+    })
+  })
+
   it("an answer that is no JSON ends with 8", async () => {
     await answering(200, "<html>hello</html>", { "content-type": "text/html" }, async (target) => {
       const { code, stderr } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
@@ -111,6 +120,14 @@ describe("exit codes", () => {
       expect(code).toBe(10)
       expect(JSON.parse(stdout)).toEqual([{ id: "1" }])
     })
+  })
+})
+
+describe("an id that cannot be a key", () => {
+  it("ends with 2 and is told once, without anything being sent", async () => {
+    const { code, stderr } = await wfa(["device", "get", ".."])
+    expect(code).toBe(2)
+    expect(stderr.match(/cannot be a key/g)).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,5 @@
 export { type DeviceKey, GraphClient, type ListOptions } from "./graph-client.ts"
-export { type GraphClientOptions, InvalidOptions } from "./options.ts"
+export { type GraphClientOptions, InvalidOptions, type Repeat } from "./options.ts"
 export {
   Forbidden,
   GraphError,

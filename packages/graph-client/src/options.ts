@@ -1,7 +1,9 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type { GraphError } from "./graph-error.ts"
 
 /** What a client is made from. */
 export interface GraphClientOptions {
@@ -13,6 +15,14 @@ export interface GraphClientOptions {
   readonly deadline?: Duration.Input
   /** How often one request is tried at most; 5 by default. */
   readonly attempts?: number
+  /** Runs before each wait for a repeat, so that a person can be told why nothing happens. */
+  readonly onRepeat?: (repeat: Repeat) => Effect.Effect<void>
+}
+
+/** A request that failed and is about to be sent again. */
+export interface Repeat {
+  readonly error: GraphError
+  readonly waitMillis: number
 }
 
 /** A client cannot be made from these options; `problems` has a sentence for each that is wrong. */
@@ -31,6 +41,7 @@ export interface Settings {
   readonly token: Redacted.Redacted | undefined
   readonly deadlineMillis: number
   readonly attempts: number
+  readonly onRepeat: (repeat: Repeat) => Effect.Effect<void>
 }
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
@@ -40,7 +51,7 @@ const headerSafe = /^[\x21-\x7e]+$/
 
 /** Checks the options of a client; all that is wrong with them comes in one error. */
 export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptions => {
-  const { token, attempts = 5 } = options
+  const { token, attempts = 5, onRepeat = () => Effect.void } = options
   const url = URL.parse(String(options.baseUrl))
   const deadline = Option.getOrElse(Duration.fromInput(options.deadline ?? "2 minutes"), () => Duration.zero)
   const problems: Array<string> = []
@@ -69,6 +80,7 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     root: url.pathname.replace(/\/+$/, ""),
     token,
     deadlineMillis: Duration.toMillis(deadline),
-    attempts
+    attempts,
+    onRepeat
   }
 }

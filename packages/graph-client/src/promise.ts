@@ -9,17 +9,19 @@ import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { type DeviceKey, GraphClient, type ListOptions } from "./graph-client.ts"
 import type { GraphError } from "./graph-error.ts"
-import type { GraphClientOptions } from "./options.ts"
+import type { GraphClientOptions, Repeat } from "./options.ts"
 
 export { GraphError, type GraphErrorReason } from "./graph-error.ts"
-export { InvalidOptions } from "./options.ts"
+export { InvalidOptions, type Repeat } from "./options.ts"
 export type { DeviceKey, ListOptions } from "./graph-client.ts"
 
 /** What a client is made from; see {@link GraphClientOptions}. */
-export interface PromiseClientOptions extends Omit<GraphClientOptions, "token"> {
+export interface PromiseClientOptions extends Omit<GraphClientOptions, "token" | "onRepeat"> {
   readonly token?: string | Redacted.Redacted
   /** What requests go through; the platform's by default. */
   readonly fetch?: typeof globalThis.fetch
+  /** Called before each wait for a repeat. */
+  readonly onRepeat?: (repeat: Repeat) => void
 }
 
 /** Stops a call. The call then rejects with the signal's reason, and its connection is closed. */
@@ -50,9 +52,13 @@ const until = <A, E>(signal: AbortSignal, stream: Stream.Stream<A, E>): Stream.S
   Stream.suspend(() => (signal.aborted ? Stream.die(signal.reason) : Stream.interruptWhen(stream, aborted(signal))))
 
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
-export const createGraphClient = ({ fetch, token, ...options }: PromiseClientOptions): PromiseClient => {
+export const createGraphClient = ({ fetch, onRepeat, token, ...options }: PromiseClientOptions): PromiseClient => {
   const secret = typeof token === "string" ? Redacted.make(token) : token
-  const live = GraphClient.layer({ ...options, ...(secret === undefined ? {} : { token: secret }) })
+  const live = GraphClient.layer({
+    ...options,
+    ...(secret === undefined ? {} : { token: secret }),
+    ...(onRepeat === undefined ? {} : { onRepeat: (repeat) => Effect.sync(() => onRepeat(repeat)) })
+  })
   const http =
     fetch === undefined
       ? FetchHttpClient.layer

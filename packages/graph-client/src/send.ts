@@ -167,6 +167,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
         const wait = yield* repeatAfterMillis(error)
         const now = yield* Clock.currentTimeMillis
         if (wait === undefined || attempts >= settings.attempts || now + wait >= until) return yield* error
+        yield* settings.onRepeat({ error, waitMillis: wait })
         yield* Effect.sleep(wait)
       }
     })

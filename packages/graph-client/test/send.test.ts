@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { GraphClient, type GraphClientOptions, Throttled, Unavailable } from "../src/index.ts"
+import { GraphClient, type GraphClientOptions, type Repeat, Throttled, Unavailable } from "../src/index.ts"
 import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
 import { advance, clientOf, device, devicePath, key, settled } from "./fixtures.ts"
 
@@ -91,6 +91,22 @@ describe("repeats", () => {
       const graph = fakeGraph([errorResponse(status, {}), Response.json(device)])
       expect(yield* Effect.flip(read(graph))).toMatchObject({ status, attempts: 1 })
       expect(graph.requests.length).toBe(1)
+    })
+  )
+
+  it.effect("each is announced before its wait, with what went wrong", () =>
+    Effect.gen(function* () {
+      const graph = fakeGraph([throttled("2"), "connectionLost", Response.json(device)])
+      const repeats: Array<Repeat> = []
+      const onRepeat = (repeat: Repeat) => Effect.sync(() => void repeats.push(repeat))
+      const found = yield* Effect.forkChild(read(graph, { onRepeat }))
+      yield* settled
+      expect(repeats).toMatchObject([{ error: { attempts: 1, reason: { _tag: "Throttled" } }, waitMillis: 2_000 }])
+      yield* advance("2 seconds")
+      yield* advance("10 seconds")
+      expect(yield* Fiber.join(found)).toEqual(device)
+      expect(repeats[1]).toMatchObject({ error: { attempts: 2, reason: { _tag: "Unavailable" } } })
+      expect(repeats.length).toBe(2)
     })
   )
 
