@@ -71,3 +71,16 @@ export const jsonRequest = (method: string, body: unknown) => ({
   headers: { "content-type": "application/json" },
   body: typeof body === "string" ? body : JSON.stringify(body)
 })
+
+/** The body of an answer that says what went wrong. */
+interface Failure {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly details?: ReadonlyArray<{ readonly code: string; readonly message: string; readonly target?: string }>
+    readonly innerError: Readonly<Record<string, string>>
+  }
+}
+
+/** What an answer says went wrong. */
+export const failureOf = async (response: Response) => ((await response.json()) as Failure).error
