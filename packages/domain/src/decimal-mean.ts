@@ -12,6 +12,8 @@ interface Decimal {
 
 /** A number as it is written in decimal: 86.625 is meant, not the nearest binary fraction to it. */
 const decimalOf = (value: number): Decimal => {
+  // Most scores and weights are whole, and then there is nothing to take apart.
+  if (Number.isSafeInteger(value)) return { units: BigInt(value), scale: 0 }
   const [mantissa = "", exponent = "0"] = String(value).split("e")
   const [whole = "", fraction = ""] = mantissa.split(".")
   const units = BigInt(whole + fraction)

@@ -30,6 +30,8 @@ export interface FleetOptions {
   readonly profile?: FleetProfile
 }
 
+const wordRange = 2 ** 32
+
 type Shares = Required<FleetProfile>
 
 const defaults: Shares = {
@@ -41,11 +43,8 @@ const defaults: Shares = {
   dirtyRows: 0.02
 }
 
-const isWholeNumber = (value: number, least: number, most: number): boolean =>
-  Number.isSafeInteger(value) && value >= least && value <= most
-
 const checkSize = (size: number): void => {
-  if (!isWholeNumber(size, 0, wordRange - 1)) {
+  if (!Number.isInteger(size) || size < 0 || size >= wordRange) {
     throw new RangeError(`size: ${size} is not a number of devices; expected a whole number from 0 to ${wordRange - 1}`)
   }
 }
@@ -68,8 +67,6 @@ const sharesOf = (profile: FleetProfile): Shares => {
   }
   return shares
 }
-
-const wordRange = 2 ** 32
 
 /** A source of whole numbers from 0 to 2³² - 1. */
 type Draw = () => number
@@ -205,7 +202,7 @@ const decideOverall = (device: Draft): void => {
     sum += score
     available++
   }
-  // The sub-scores are multiples of 1/4, so that only thirds need rounding and no value lies halfway.
+  // With these sub-scores a mean that lies halfway ends in 875, where rounding up is also rounding half to even.
   if (available > 0) device.workFromAnywhereScore = Math.round((sum / available) * 100) / 100
   device.healthStatus =
     available === 0 ? "unknown" : (device.workFromAnywhereScore ?? 0) >= 75 ? "meetingGoals" : "needsAttention"

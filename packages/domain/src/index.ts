@@ -85,6 +85,7 @@ export {
   overallScore,
   scoreModel
 } from "./score-model.ts"
+export type { EditionClass, SupportQuestion } from "./lifecycle.ts"
 export { type ScoreEstimate, type ScoreEstimates, type ScoreName, estimateScores } from "./score-estimate.ts"
 export {
   type DifferenceExplanation,

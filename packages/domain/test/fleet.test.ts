@@ -6,6 +6,7 @@ import {
   type WholeDevice,
   equalMean,
   estimateScores,
+  overallScore,
   parseNewDevice,
   propertyNames,
   readiness,
@@ -160,6 +161,12 @@ it("recorded Windows scores are right for the stated day and edition", async () 
   for (const device of await fleet({ size: 3000, seed: 11, profile: { ...clean, unknown: 0 } })) {
     const { status } = windowsSupport(device.osVersion, question)
     expect([status, device.windowsScore]).toEqual(device.windowsScore === 100 ? ["supported", 100] : ["unsupported", 0])
+  }
+})
+
+it("the overall score is the mean of the available sub-scores, as equal-mean@1 has it", async () => {
+  for (const device of await fleet({ size: 10_000, seed: 14, profile: { unavailableScores: 0.5 } })) {
+    expect(device.workFromAnywhereScore ?? undefined).toBe(overallScore(equalMean, device))
   }
 })
 
