@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { type Device, compareScores, equalMean, estimateScores } from "../src/index.ts"
+import { type Device, compareScores, equalMean, estimateScores, scoreModel } from "../src/index.ts"
 import { device as anyDevice } from "./arbitrary.ts"
 
 const on = { asOf: "2026-06-01" }
@@ -49,6 +49,17 @@ it("full credit for a Windows whose updates have ended is explained by the day",
       code: "updatesEnded",
       sentence: "Updates ended on 2025-10-14; the recorded score may be from before that day."
     }
+  })
+})
+
+it("the day explains full credit only, and only where updates have ended", () => {
+  const ended = { ...facts, osVersion: "10.0.22621.1", windowsScore: 50 }
+  expect(compared(ended).windowsScore).toMatchObject({ outcome: "differs", explanation: { code: "unexplained" } })
+  const strict = scoreModel({ ...equalMean, rules: { windowsScore: () => ({ score: 0, reasons: [] }) } })
+  const supported = { ...facts, windowsScore: 100 }
+  expect(compareScores(supported, estimateScores(supported, strict, on)).windowsScore).toMatchObject({
+    outcome: "differs",
+    explanation: { code: "unexplained" }
   })
 })
 
