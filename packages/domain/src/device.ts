@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { type EvolvableEnum, unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
+import { fitsAtOnce, isStorable, looseFits, strictFits } from "./fits-at-once.ts"
 import {
   type Issue,
   emptyUpdateIssue,
@@ -47,9 +48,6 @@ export type DeviceUpdate = Properties & { readonly "@odata.type"?: typeof device
 
 /** What a caller may send to create a device; like {@link DeviceUpdate}, but the sentinel is not a value. */
 export type NewDevice = DeviceUpdate
-
-/** NUL and half a surrogate pair are valid in JSON, but neither UTF-8 nor PostgreSQL can hold them. */
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 interface Rules {
   readonly string: z.ZodType
@@ -106,21 +104,42 @@ const namesAProperty = (body: object): boolean =>
 const updateBody = writing(updating).refine(namesAProperty)
 const newBody = writing(creating)
 
+/** A schema that asks zod only about bodies in which not everything fits. */
+const quickly = <A>(schema: z.ZodType, fits: (body: unknown) => boolean): z.ZodType<A> =>
+  z.transform((body: unknown, context) => {
+    if (fits(body)) return body as A
+    const parsed = schema.safeParse(body)
+    if (parsed.success) return parsed.data as A
+    for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: body } as z.core.$ZodRawIssue)
+    return z.NEVER
+  })
+
+const fitsDevice = fitsAtOnce(looseFits)
+
 /** Reads a device from Graph; tolerant, see the type {@link Device}. */
-export const Device = z.looseObject(shapeOf(reading)) as unknown as z.ZodType<Device>
+export const Device: z.ZodType<Device> = quickly(z.looseObject(shapeOf(reading)), fitsDevice)
 
 /** Reads a device from Graph whose key has to be there. */
-export const KeyedDevice = z.looseObject({ ...shapeOf(reading), id: z.string() }) as unknown as z.ZodType<KeyedDevice>
+export const KeyedDevice: z.ZodType<KeyedDevice> = quickly(
+  z.looseObject({ ...shapeOf(reading), id: z.string() }),
+  (body) => fitsDevice(body) && Object.hasOwn(body as object, "id")
+)
 
 /**
  * Checks the body of an update; strict: unknown properties, wrong types, null where none may be, unknown members,
  * scores outside {-1} ∪ [0, 100] and an update that names nothing are refused. {@link parseDeviceUpdate} says what is
  * wrong in words.
  */
-export const DeviceUpdate = z.preprocess(withoutAnnotations, updateBody) as unknown as z.ZodType<DeviceUpdate>
+export const DeviceUpdate: z.ZodType<DeviceUpdate> = quickly(
+  z.preprocess(withoutAnnotations, updateBody),
+  fitsAtOnce(strictFits(Object.keys), deviceODataType)
+)
 
 /** Checks the body of a create; as strict as {@link DeviceUpdate}. */
-export const NewDevice = z.preprocess(withoutAnnotations, newBody) as unknown as z.ZodType<NewDevice>
+export const NewDevice: z.ZodType<NewDevice> = quickly(
+  z.preprocess(withoutAnnotations, newBody),
+  fitsAtOnce(strictFits(writableMembers), deviceODataType)
+)
 
 /** A value that fits, or all that is wrong with it; shaped like zod's `safeParse`. */
 export type Parsed<A> =
