@@ -1,4 +1,4 @@
-import { type Change, type Device, type PropertyName, property } from "@workanywhere/domain"
+import { type Change, type Device, type PropertyName, printable, property } from "@workanywhere/domain"
 import { csvLine } from "@workanywhere/domain/csv"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -58,10 +58,6 @@ export const changeColumns: ReadonlyArray<Column<Change>> = [
   { name: "from", label: "Old", value: (change) => change.from },
   { name: "to", label: "New", value: (change) => change.to }
 ]
-
-/** Text from a device must not steer the terminal: control and formatting characters are shown, not sent. */
-const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 const cellOf = (value: Cell): string => (value === null || value === undefined ? "-" : printable(String(value)))
 

@@ -36,6 +36,7 @@ export {
 } from "./score.ts"
 export { type Issue, type IssueCode, expectedValue, unknownPropertyIssue, valueIssue } from "./issue.ts"
 export { nearMiss } from "./near-miss.ts"
+export { printable } from "./printable.ts"
 export {
   type Body,
   type Change,

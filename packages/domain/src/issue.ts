@@ -1,5 +1,6 @@
 import { unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
 import { nearMiss } from "./near-miss.ts"
+import { printable } from "./printable.ts"
 import { type Property, enumOf, isNullable, propertyNames } from "./property.ts"
 
 /** What can be wrong with a body. */
@@ -32,7 +33,7 @@ export interface Issue {
 const longestShown = 60
 
 const shorten = (text: string): string =>
-  text.length > longestShown ? `${text.slice(0, longestShown).toWellFormed()}…` : text
+  printable(text.length > longestShown ? `${text.slice(0, longestShown).toWellFormed()}…` : text)
 
 const shown = (value: unknown): string => {
   if (value === undefined) return "nothing"

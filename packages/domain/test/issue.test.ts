@@ -158,6 +158,14 @@ it.each(["__proto__", "constructor", "toString", "hasOwnProperty"])("%s is just 
   expect(parsed.success ? [] : parsed.issues).toMatchObject([{ path: name, code: "unknownProperty" }])
 })
 
+it("a name or value cannot break a line or turn the direction of writing", () => {
+  const parsed = parseDeviceUpdate({ "a\nb": 1, windowsScore: "\u202e7" })
+  expect(parsed.success ? [] : parsed.issues.map(({ message }) => message)).toEqual([
+    "a\\u{a}b: a device has no such property",
+    `windowsScore: "\\u{202e}7" is not of the right type; expected ${score}`
+  ])
+})
+
 it("long values and names are shortened, and never cut through a surrogate pair", () => {
   const long = "😀".repeat(500)
   const parsed = parseDeviceUpdate({ [`x${long}`]: 1, windowsScore: long })
