@@ -1,6 +1,7 @@
 // What `pnpm test` runs: every package's tests through turbo, then one closing line that counts them all.
 import { spawnSync } from "node:child_process"
 import { globSync, readFileSync, rmSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 
 const root = join(import.meta.dirname, "../..")
@@ -13,7 +14,10 @@ const reportFiles = () => [
 // A report left over from an earlier run must not be counted; turbo puts those of cached runs back.
 for (const report of reportFiles()) rmSync(join(root, report))
 
-const { status } = spawnSync("turbo", ["run", "test", ...process.argv.slice(2)], {
+// Each package's vitest spreads over the cores by itself: more packages at once only slow each other down.
+const packagesAtOnce = Math.max(1, Math.floor(availableParallelism() / 2))
+
+const { status } = spawnSync("turbo", ["run", "test", `--concurrency=${packagesAtOnce}`, ...process.argv.slice(2)], {
   cwd: root,
   env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
   shell: process.platform === "win32",
