@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { type EvolvableEnum, unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
-import { fitsAtOnce, isStorable, looseFits, strictFits } from "./fits-at-once.ts"
+import { fitsAtOnce, isStorable, looseRule, strictRule } from "./fits-at-once.ts"
 import {
   type Issue,
   emptyUpdateIssue,
@@ -104,8 +104,14 @@ const namesAProperty = (body: object): boolean =>
 const updateBody = writing(updating).refine(namesAProperty)
 const newBody = writing(creating)
 
+type FitsAtOnce = (body: unknown) => boolean
+
+const fitsDevice = fitsAtOnce(looseRule)
+const fitsUpdate = fitsAtOnce(strictRule(Object.keys), deviceODataType)
+const fitsNew = fitsAtOnce(strictRule(writableMembers), deviceODataType)
+
 /** A schema that asks zod only about bodies in which not everything fits. */
-const quickly = <A>(schema: z.ZodType, fits: (body: unknown) => boolean): z.ZodType<A> =>
+const quickly = <A>(schema: z.ZodType, fits: FitsAtOnce): z.ZodType<A> =>
   z.transform((body: unknown, context) => {
     if (fits(body)) return body as A
     const parsed = schema.safeParse(body)
@@ -113,8 +119,6 @@ const quickly = <A>(schema: z.ZodType, fits: (body: unknown) => boolean): z.ZodT
     for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: body } as z.core.$ZodRawIssue)
     return z.NEVER
   })
-
-const fitsDevice = fitsAtOnce(looseFits)
 
 /** Reads a device from Graph; tolerant, see the type {@link Device}. */
 export const Device: z.ZodType<Device> = quickly(z.looseObject(shapeOf(reading)), fitsDevice)
@@ -130,16 +134,10 @@ export const KeyedDevice: z.ZodType<KeyedDevice> = quickly(
  * scores outside {-1} ∪ [0, 100] and an update that names nothing are refused. {@link parseDeviceUpdate} says what is
  * wrong in words.
  */
-export const DeviceUpdate: z.ZodType<DeviceUpdate> = quickly(
-  z.preprocess(withoutAnnotations, updateBody),
-  fitsAtOnce(strictFits(Object.keys), deviceODataType)
-)
+export const DeviceUpdate: z.ZodType<DeviceUpdate> = quickly(z.preprocess(withoutAnnotations, updateBody), fitsUpdate)
 
 /** Checks the body of a create; as strict as {@link DeviceUpdate}. */
-export const NewDevice: z.ZodType<NewDevice> = quickly(
-  z.preprocess(withoutAnnotations, newBody),
-  fitsAtOnce(strictFits(writableMembers), deviceODataType)
-)
+export const NewDevice: z.ZodType<NewDevice> = quickly(z.preprocess(withoutAnnotations, newBody), fitsNew)
 
 /** A value that fits, or all that is wrong with it; shaped like zod's `safeParse`. */
 export type Parsed<A> =
@@ -164,20 +162,21 @@ const issuesOf = (body: unknown, { issues }: z.ZodError): ReadonlyArray<Issue> =
 }
 
 const parser =
-  <A>(schema: z.ZodType<A>) =>
+  <A>(schema: z.ZodType<A>, fits: FitsAtOnce) =>
   (body: unknown): Parsed<A> => {
+    if (fits(body)) return { success: true, data: body as A }
     const parsed = schema.safeParse(body)
     return parsed.success ? parsed : { success: false, issues: issuesOf(body, parsed.error) }
   }
 
 /** Reads a device, or says for each property that does not fit what was expected. */
-export const parseDevice: (body: unknown) => Parsed<Device> = parser(Device)
+export const parseDevice: (body: unknown) => Parsed<Device> = parser(Device, fitsDevice)
 
 /** Checks the body of an update, or says for each property what is wrong with it. */
-export const parseDeviceUpdate: (body: unknown) => Parsed<DeviceUpdate> = parser(DeviceUpdate)
+export const parseDeviceUpdate: (body: unknown) => Parsed<DeviceUpdate> = parser(DeviceUpdate, fitsUpdate)
 
 /** Checks the body of a create, or says for each property what is wrong with it. */
-export const parseNewDevice: (body: unknown) => Parsed<NewDevice> = parser(NewDevice)
+export const parseNewDevice: (body: unknown) => Parsed<NewDevice> = parser(NewDevice, fitsNew)
 
 /** Fills in what is missing: null, and `unknown` for the two enums, which is their documented default. */
 export const wholeDevice = (device: KeyedDevice): WholeDevice =>

@@ -1,4 +1,6 @@
-export type { FiguresOptions, FleetTally, ModelName, ScoreName } from "./figures-tally.ts"
+export type { FiguresOptions } from "./count-device.ts"
+export type { ScoreName } from "./figures-layout.ts"
+export type { FleetTally, ModelName } from "./figures-tally.ts"
 export {
   type BlockedDevices,
   type DataQuality,

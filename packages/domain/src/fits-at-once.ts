@@ -5,55 +5,62 @@ import { isWritableScore } from "./score.ts"
 /** NUL and half a surrogate pair are valid in JSON, but neither UTF-8 nor PostgreSQL can hold them. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
-/** Whether a value fits a property. */
-type Fits = (value: unknown) => boolean
-
-const orNull =
-  (fits: Fits): Fits =>
-  (value) =>
-    value === null || fits(value)
-
-const isText: Fits = (value) => typeof value === "string"
-const isTruth: Fits = (value) => typeof value === "boolean"
-
-/** The rule for reading a property. */
-export const looseFits = (row: Property): Fits => {
-  if (row.kind === "boolean") return isTruth
-  return row.kind === "score" ? Number.isFinite : isText
+/** What a value other than null has to be. */
+interface Rule {
+  readonly type: "string" | "boolean" | "number"
+  readonly holds?: (value: unknown) => boolean
 }
 
-/** The rule for writing a property; the members that an enum may be set to differ. */
-export const strictFits =
+const truth: Rule = { type: "boolean" }
+
+/** The rules for reading. */
+export const looseRule = ({ kind }: Property): Rule => {
+  if (kind === "boolean") return truth
+  return kind === "score" ? { type: "number", holds: Number.isFinite } : { type: "string" }
+}
+
+/** The rules for writing; the members that an enum may be set to differ. */
+export const strictRule =
   (membersOf: (of: EvolvableEnum) => ReadonlyArray<string>) =>
-  (row: Property): Fits => {
-    const of = enumOf(row.kind)
+  ({ kind }: Property): Rule => {
+    const of = enumOf(kind)
     const members: ReadonlySet<unknown> = new Set(of && membersOf(of))
-    if (of !== undefined) return (value) => members.has(value)
-    if (row.kind === "boolean") return isTruth
-    return row.kind === "score"
-      ? (value) => typeof value === "number" && isWritableScore(value)
-      : (value) => typeof value === "string" && isStorable(value)
+    if (of !== undefined) return { type: "string", holds: (value) => members.has(value) }
+    if (kind === "boolean") return truth
+    return kind === "score"
+      ? { type: "number", holds: (value) => isWritableScore(value as number) }
+      : { type: "string", holds: (value) => isStorable(value as string) }
   }
 
 /**
- * Whether everything in a body fits, by the rules of the schemas. It only says yes where zod would, two to three times
- * as fast; what it does not say yes to, zod decides and explains. With a type it is strict: other names than those of
+ * Whether everything in a body fits, by the rules of the schemas. It only says yes where zod would, in a third of the
+ * time; what it does not say yes to, zod decides and explains. With a type it is strict: other names than those of
  * properties and that `@odata.type` do not fit, and a property besides `id` has to be there.
  */
-export const fitsAtOnce = (fitsOf: (row: Property) => Fits, strictType?: string): ((body: unknown) => boolean) => {
-  const fits = new Map<string, Fits>(
-    properties.map((row) => [row.name, isNullable(row) ? orNull(fitsOf(row)) : fitsOf(row)])
-  )
+export const fitsAtOnce = (ruleOf: (row: Property) => Rule, strictType?: string): ((body: unknown) => boolean) => {
+  const rules = new Map(properties.map((row) => [row.name as string, { ...ruleOf(row), isNullable: isNullable(row) }]))
+  type NullableRule = Rule & { readonly isNullable: boolean }
+  // Bodies of one source have the same names in the same order: comparing is cheaper than looking up.
+  const names: Array<string> = []
+  const rulesInOrder: Array<NullableRule | undefined> = []
   return (body) => {
     if (typeof body !== "object" || body === null || Array.isArray(body)) return false
     let namesAny = strictType === undefined
+    let at = 0
     for (const name in body) {
+      if (names[at] !== name) {
+        names[at] = name
+        rulesInOrder[at] = rules.get(name)
+      }
+      const rule = rulesInOrder[at++]
       const value: unknown = body[name as keyof typeof body]
-      const fitsHere = fits.get(name)
-      if (fitsHere === undefined) {
+      if (rule === undefined) {
         if (strictType !== undefined && !(name === "@odata.type" && value === strictType)) return false
-      } else if (!fitsHere(value)) return false
-      else if (name !== "id") namesAny = true
+        continue
+      }
+      if (value === null ? !rule.isNullable : typeof value !== rule.type) return false
+      if (value !== null && rule.holds !== undefined && !rule.holds(value)) return false
+      if (name !== "id") namesAny = true
     }
     return namesAny
   }

@@ -1,23 +1,21 @@
 import type { Device } from "./device.ts"
 import { type HealthState, healthState, unknownFutureValue } from "./evolvable-enum.ts"
+import type { FiguresOptions } from "./count-device.ts"
 import {
-  type FiguresOptions,
-  type FleetTally,
-  type ModelName,
+  type Counters,
   type ScoreName,
+  bins,
   binsPerPoint,
   blockerClasses,
   contradictionCodes,
-  emptyTally,
-  modelOfKey,
   noScore,
   ofFleet,
   ofModel,
   scoreNames,
   supportStates,
-  tallier,
   verdicts
-} from "./figures-tally.ts"
+} from "./figures-layout.ts"
+import { type FleetTally, type ModelName, emptyTally, modelsOf, tallier } from "./figures-tally.ts"
 import {
   type Counts,
   type DevicesSummary,
@@ -27,6 +25,7 @@ import {
   hardwareReadiness,
   meanOf,
   modelPerformance,
+  nameOf,
   named,
   run
 } from "./graph-reports.ts"
@@ -110,8 +109,6 @@ export interface FleetFigures {
   readonly notCounted: ReadonlyArray<NotCounted>
 }
 
-type Counters = FleetTally["fleet"]
-
 const classesOf = (set: number): ReadonlyArray<BlockerClass> =>
   blockerClasses.filter((_, bit) => (set & (1 << bit)) !== 0)
 
@@ -119,7 +116,7 @@ const modelFigures = (name: ModelName, counters: Counters): ModelFigures => {
   const { at } = ofModel
   const sets = counters.subarray(at.classSets, at.classSets + 2 ** blockerClasses.length)
   return {
-    ...name,
+    ...nameOf(name),
     devices: counters[at.devices]!,
     verdicts: run(counters, at.verdicts, verdicts),
     blockers: run(counters, at.blockers, readinessChecks),
@@ -128,8 +125,7 @@ const modelFigures = (name: ModelName, counters: Counters): ModelFigures => {
 }
 
 const distribution = (fleet: Counters, total: Counters, score: number): ScoreDistribution => {
-  const binCount = 100 * binsPerPoint
-  const histogram = fleet.subarray(ofFleet.at.histogram + score * binCount).subarray(0, binCount)
+  const histogram = fleet.subarray(ofFleet.at.histogram + score * bins).subarray(0, bins)
   const devices = total[ofModel.at.scores + score]!
   return {
     devices,
@@ -143,15 +139,16 @@ const distribution = (fleet: Counters, total: Counters, score: number): ScoreDis
 
 const healthStates = Object.keys(healthState) as ReadonlyArray<HealthState>
 
-const figuresOf = ({ fleet, models, otherModels }: FleetTally): FleetFigures => {
+const figuresOf = (tally: FleetTally): FleetFigures => {
+  const { fleet, otherModels } = tally
+  const largestFirst = modelsOf(tally).toSorted(
+    (a, b) => b.counters[ofModel.at.devices]! - a.counters[ofModel.at.devices]!
+  )
   const total = new Float64Array(ofModel.size)
-  for (const counters of [...models.values(), otherModels]) {
+  for (const counters of [...largestFirst.map(({ counters }) => counters), otherModels]) {
     for (const [at, value] of counters.entries()) total[at] = total[at]! + value
   }
   const totalDevices = total[ofModel.at.devices]!
-  const largestFirst = [...models].toSorted(
-    ([keyA, a], [keyB, b]) => b[ofModel.at.devices]! - a[ofModel.at.devices]! || (keyA < keyB ? -1 : 1)
-  )
   const withoutSupport = fleet[ofFleet.at.withoutSupport]! > 0
   const withoutIndex = fleet[ofFleet.at.withoutIndex]! > 0
   const support = withoutSupport ? null : run(fleet, ofFleet.at.support, supportStates)
@@ -159,10 +156,10 @@ const figuresOf = ({ fleet, models, otherModels }: FleetTally): FleetFigures => 
   const unknownMembers = (from: number): number => fleet[from + healthState[unknownFutureValue]]!
   return {
     hardwareReadiness: hardwareReadiness(fleet, totalDevices),
-    modelPerformance: largestFirst.map(([key, counters]) => modelPerformance(modelOfKey(key), counters)),
+    modelPerformance: largestFirst.map((model) => modelPerformance(model, model.counters)),
     devicesSummary: devicesSummary(fleet, totalDevices, support?.unsupported ?? null),
     verdicts: run(total, ofModel.at.verdicts, verdicts),
-    models: largestFirst.map(([key, counters]) => modelFigures(modelOfKey(key), counters)),
+    models: largestFirst.map((model) => modelFigures(model, model.counters)),
     otherModels:
       otherModels[ofModel.at.devices] === 0 ? null : modelFigures({ manufacturer: null, model: null }, otherModels),
     scores: Object.fromEntries(scores) as FleetFigures["scores"],

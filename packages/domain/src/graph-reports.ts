@@ -1,13 +1,6 @@
 import { type HealthState, upgradeEligibility } from "./evolvable-enum.ts"
-import {
-  type FleetTally,
-  type ModelName,
-  type ScoreName,
-  ofFleet,
-  ofModel,
-  scoreNames,
-  scoreUnitsPerPoint
-} from "./figures-tally.ts"
+import { type Counters, type ScoreName, ofFleet, ofModel, scoreNames, scoreUnitsPerPoint } from "./figures-layout.ts"
+import type { ModelName } from "./figures-tally.ts"
 import { type ReadinessCheck, readinessChecks } from "./readiness.ts"
 import { unavailableScore } from "./score.ts"
 
@@ -64,8 +57,6 @@ export interface DevicesSummary extends Counts<
   readonly cloudIdentityDevicesSummary: Counts<"deviceWithoutCloudIdentityCount">
 }
 
-type Counters = FleetTally["fleet"]
-
 /** A number for each name. */
 export const named = <Name extends string>(
   names: ReadonlyArray<Name>,
@@ -80,12 +71,23 @@ export const run = <Name extends string>(counters: Counters, from: number, names
 export const meanOf = (sum: number, devices: number): number | null =>
   devices === 0 ? null : sum / (devices * scoreUnitsPerPoint)
 
+/** The name alone, with null for an empty one. */
+export const nameOf = ({ manufacturer, model }: ModelName): ModelName => ({
+  manufacturer: manufacturer || null,
+  model: model || null
+})
+
 /** Graph's row for a model. */
 export const modelPerformance = (name: ModelName, counters: Counters): ModelPerformance => {
   const { at } = ofModel
   const mean = (score: number): number =>
     meanOf(counters[at.scoreSums + score]!, counters[at.scores + score]!) ?? unavailableScore
-  return { ...name, modelDeviceCount: counters[at.devices]!, ...named(scoreNames, mean), healthStatus: "unknown" }
+  return {
+    ...nameOf(name),
+    modelDeviceCount: counters[at.devices]!,
+    ...named(scoreNames, mean),
+    healthStatus: "unknown"
+  }
 }
 
 /** Graph's summary of the fleet. */

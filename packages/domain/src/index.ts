@@ -73,6 +73,7 @@ export {
   deviceJsonLine,
   deviceToGraph,
   readDeviceDocument,
+  readDeviceLineBatches,
   readDeviceLines
 } from "./json-lines.ts"
 export { type JoinedDevice, joinReports } from "./join-reports.ts"

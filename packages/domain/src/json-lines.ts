@@ -56,14 +56,19 @@ export interface JsonLinesReading {
 
 /**
  * Reads devices from JSONL as it arrives, each with its key: every line as a device or as what is wrong with it. Blank
- * lines and a byte order mark are passed over. No more than one line is held in memory.
+ * lines and a byte order mark are passed over. No more than one line, and a piece of the text, is held in memory.
  *
  * @throws UnreadableSource when the text is UTF-16
  */
-export async function* readDeviceLines(
+export async function* readDeviceLines(source: TextSource, options?: JsonLinesReading): AsyncGenerator<ReadItem> {
+  for await (const items of readDeviceLineBatches(source, options)) yield* items
+}
+
+/** As {@link readDeviceLines}, by the piece of text: for millions of lines, waiting for each alone takes a tenth of the time. */
+export async function* readDeviceLineBatches(
   source: TextSource,
   { longestLineCodeUnits = 1_048_576 }: JsonLinesReading = {}
-): AsyncGenerator<ReadItem> {
+): AsyncGenerator<ReadonlyArray<ReadItem>> {
   let line = 1
   let text = ""
   let length = 0
@@ -74,6 +79,7 @@ export async function* readDeviceLines(
     return text.trim() === "" ? undefined : readLine(line, text)
   }
   for await (const piece of textOf(source)) {
+    const items: Array<ReadItem> = []
     for (let from = 0; from < piece.text.length;) {
       const lineFeed = piece.text.indexOf("\n", from)
       const end = lineFeed === -1 ? piece.text.length : lineFeed
@@ -83,15 +89,16 @@ export async function* readDeviceLines(
       from = end + 1
       if (lineFeed === -1) continue
       const item = lineOf()
-      if (item !== undefined) yield item
+      if (item !== undefined) items.push(item)
       line++
       text = ""
       length = 0
       lineIsValid = true
     }
+    if (items.length > 0) yield items
   }
   const item = lineOf()
-  if (item !== undefined) yield item
+  if (item !== undefined) yield [item]
 }
 
 const listOf = (json: unknown): ReadonlyArray<unknown> => {

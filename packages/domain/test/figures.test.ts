@@ -2,6 +2,10 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type FiguresOptions, type FleetFigures, fleetFigures, percentile } from "../src/figures.ts"
 import { type Device, isAvailable, properties, propertyNames, readiness, readinessChecks } from "../src/index.ts"
+import { managementAgent } from "../src/free-text.ts"
+import { windowsSupport } from "../src/lifecycle.ts"
+import { cloudIdentityRule } from "../src/score-rules.ts"
+import { isWindows11 } from "../src/windows-version.ts"
 import { device } from "./arbitrary.ts"
 
 const figuresOf = (devices: ReadonlyArray<Device>, options?: FiguresOptions): FleetFigures => {
@@ -11,11 +15,24 @@ const figuresOf = (devices: ReadonlyArray<Device>, options?: FiguresOptions): Fl
 
 const named = (manufacturer: string | null, model: string | null): Device => ({ manufacturer, model })
 
-/** Devices of few models, so that models repeat. */
+/** Devices of few models, with texts that mean something, so that what is counted once for many is met again. */
 const fleet = fc.array(
   fc
-    .tuple(device, fc.constantFrom("Contoso", "Fabrikam", null, ""), fc.constantFrom("M1", "M2", "M3", null))
-    .map(([device, manufacturer, model]): Device => Object.assign(device, { manufacturer, model })),
+    .tuple(
+      device,
+      fc.record(
+        {
+          manufacturer: fc.constantFrom("Contoso", "Fabrikam", null, ""),
+          model: fc.constantFrom("M1", "M2", "M3", null),
+          managedBy: fc.constantFrom("mdm", "Co-managed", "configurationManagerClient", "tenantAttach", "other", null),
+          azureAdJoinType: fc.constantFrom("azureADJoined", "Hybrid Azure AD joined", "azureADRegistered", "", null),
+          azureAdDeviceId: fc.constantFrom("00000000-0000-0000-0000-000000000000", "e1", null),
+          osVersion: fc.constantFrom("10.0.10240.1", "10.0.19045.1", "10.0.26100.1", "10.0.99999.1", "11", null)
+        },
+        { requiredKeys: [] }
+      )
+    )
+    .map(([device, own]): Device => Object.assign(device, own)),
   { maxLength: 30 }
 )
 
@@ -67,6 +84,11 @@ describe("the figures of a fleet", () => {
         const judged = devices.map((device) => ({ device, ...readiness(device) }))
         for (const [verdict, count] of Object.entries(figures.verdicts)) {
           expect(count).toBe(judged.filter((one) => one.verdict === verdict).length)
+        }
+        for (const [code, count] of Object.entries(figures.dataQuality.contradictions)) {
+          expect(count).toBe(
+            judged.filter(({ contradictions }) => contradictions.some((one) => one.code === code)).length
+          )
         }
         const notCapable = judged.filter(({ verdict }) => verdict === "notCapable")
         for (const row of figures.models) {
@@ -173,6 +195,26 @@ describe("the figures of a fleet", () => {
 })
 
 describe("the summary of devices", () => {
+  it("counts each device by what its own record says, whatever others say", () => {
+    fc.assert(
+      fc.property(fleet, (devices) => {
+        const { devicesSummary, windowsSupport: support } = figuresOf(devices, { asOf: "2026-11-23" })
+        const counted = (says: (device: Device) => boolean): number => devices.filter(says).length
+        const statuses = devices.map(({ osVersion }) => windowsSupport(osVersion, { asOf: "2026-11-23" }).status)
+        expect(devicesSummary).toMatchObject({
+          coManagedDevices: counted(({ managedBy }) => managementAgent(managedBy) === "coManaged"),
+          intuneDevices: counted(({ managedBy }) => managementAgent(managedBy) === "intune"),
+          windows10Devices: counted(({ osVersion }) => isWindows11(osVersion) === false),
+          devicesWithoutCloudIdentity: counted(
+            (device) => cloudIdentityRule(device, { asOf: "2026-11-23" }).score === 0
+          ),
+          unsupportedOSversionDevices: statuses.filter((status) => status === "unsupported").length
+        })
+        expect(support?.unknown).toBe(statuses.filter((status) => status === "unknown").length)
+      })
+    )
+  })
+
   const intune: Device = { managedBy: "mdm", azureAdJoinType: "azureADJoined", osVersion: "10.0.26100.1" }
 
   it("counts what is recorded, not what is unknown", () => {
@@ -310,7 +352,8 @@ describe("the cap on models", () => {
     const { empty, add } = fleetFigures({ mostModels: 5 })
     const tally = empty()
     for (let at = 0; at < 1_000; at++) {
-      add(tally, { model: `M${(at * 7919) % 1_000}` })
+      add(tally, { manufacturer: `C${(at * 7) % 100}`, model: `M${(at * 7919) % 1_000}` })
+      expect(tally.modelCount).toBeLessThanOrEqual(10)
       expect(tally.models.size).toBeLessThanOrEqual(10)
     }
   })
@@ -327,8 +370,8 @@ describe("the cap on models", () => {
     ])
     expect(models.map(({ manufacturer, model, devices }) => [manufacturer, model, devices])).toEqual([
       [null, "ABC", 2],
-      ["A", "BC", 1],
       ["1:", "x", 1],
+      ["A", "BC", 1],
       ["AB", "C", 1],
       ["ABC", null, 1],
       ["__proto__", "y", 1]
