@@ -9,6 +9,9 @@ const shared: ViteUserConfig = {
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
+    // For a test that hangs, not for one on a slow machine: no test asserts how long something takes.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // `.results` is what turbo restores on a cache hit, and what the closing line of `pnpm test` is counted from.
     reporters: ["default", ["json", { outputFile: ".results/tests.json" }]],
     onConsoleLog: (log) => {
