@@ -10,7 +10,7 @@ import { type TextSource, textOf } from "./text-source.ts"
  */
 export const deviceFromGraph = (json: unknown): Parsed<Device> => {
   const parsed = parseDevice(json)
-  return parsed.success ? { success: true, data: json as Device } : parsed
+  return parsed.success && parsed.data !== json ? { success: true, data: json as Device } : parsed
 }
 
 const known: ReadonlySet<string> = new Set(propertyNames)
@@ -38,12 +38,12 @@ const readJson = (line: number, json: unknown): ReadItem => {
     : { kind: "device", line, device: parsed.data as KeyedDevice }
 }
 
-const readLine = (line: number, text: string): ReadItem => {
+const readLine = (line: number, text: string): ReadItem | undefined => {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    return fault(line, "notJson")
+    return text.trim() === "" ? undefined : fault(line, "notJson")
   }
   return readJson(line, json)
 }
@@ -76,7 +76,7 @@ export async function* readDeviceLineBatches(
   const lineOf = (): ReadItem | undefined => {
     if (!lineIsValid) return fault(line, "notUtf8")
     if (length > longestLineCodeUnits) return fault(line, "tooLong")
-    return text.trim() === "" ? undefined : readLine(line, text)
+    return readLine(line, text)
   }
   for await (const piece of textOf(source)) {
     const items: Array<ReadItem> = []
