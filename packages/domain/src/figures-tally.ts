@@ -8,13 +8,10 @@ export interface ModelName {
   readonly model: string | null
 }
 
-interface Name {
+/** A model that was met, and what was counted for it. */
+interface Model {
   readonly manufacturer: string
   readonly model: string
-}
-
-/** A model that was met, and what was counted for it. */
-interface Model extends Name {
   readonly counters: Counters
 }
 
@@ -28,8 +25,6 @@ export interface FleetTally {
   readonly models: Map<string, Map<string, Model>>
   modelCount: number
   readonly otherModels: Counters
-  /** Models that stand behind this one, by name, are no longer told apart. */
-  lastModel: Name | undefined
 }
 
 /** Nothing counted yet. */
@@ -37,8 +32,7 @@ export const emptyTally = (): FleetTally => ({
   fleet: new Float64Array(ofFleet.size),
   models: new Map(),
   modelCount: 0,
-  otherModels: new Float64Array(ofModel.size),
-  lastModel: undefined
+  otherModels: new Float64Array(ofModel.size)
 })
 
 const addAll = (to: Counters, from: Counters): void => {
@@ -46,7 +40,7 @@ const addAll = (to: Counters, from: Counters): void => {
 }
 
 /** By name and nothing else, so that every machine agrees. */
-const compare = (a: Name, b: Name): number => {
+const compare = (a: Model, b: Model): number => {
   const [one, other] = a.manufacturer === b.manufacturer ? [a.model, b.model] : [a.manufacturer, b.manufacturer]
   return one === other ? 0 : one < other ? -1 : 1
 }
@@ -58,11 +52,10 @@ export const modelsOf = ({ models }: FleetTally): ReadonlyArray<Model> =>
 /** A text of its own: one that was cut out of a file's text would keep that in memory. */
 const ownText = (text: string): string => JSON.parse(JSON.stringify(text)) as string
 
-/** The counters of a model; those of "other models" when it cannot be among the ones that are kept. */
+/** The counters of a model, which are new when it was not met before. */
 const countersOf = (tally: FleetTally, manufacturer: string, model: string): Counters => {
   const known = tally.models.get(manufacturer)?.get(model)
   if (known !== undefined) return known.counters
-  if (tally.lastModel !== undefined && compare({ manufacturer, model }, tally.lastModel) > 0) return tally.otherModels
   const met = { manufacturer: ownText(manufacturer), model: ownText(model), counters: new Float64Array(ofModel.size) }
   const ofMaker = tally.models.get(manufacturer) ?? new Map<string, Model>()
   ofMaker.set(met.model, met)
@@ -72,9 +65,9 @@ const countersOf = (tally: FleetTally, manufacturer: string, model: string): Cou
 }
 
 /**
- * Keeps the first models by name, and puts the others together. Which models are kept never depends on the order in
- * which they came; that is what keeps merging exact. (The largest ones could not be kept exactly without telling all
- * apart.)
+ * Keeps the first models by name, and puts the others together. Which models are kept in the end never depends on the
+ * order in which they came, and those that are were never put away before: that is what keeps merging exact. (The
+ * largest ones could not be kept exactly without telling all apart.)
  */
 const keepModels = (tally: FleetTally, most: number): void => {
   const models = modelsOf(tally)
@@ -85,8 +78,6 @@ const keepModels = (tally: FleetTally, most: number): void => {
     if (ofMaker?.size === 0) tally.models.delete(manufacturer)
   }
   tally.modelCount = most
-  const { manufacturer = "", model = "" } = models[most - 1] ?? {}
-  tally.lastModel = { manufacturer, model }
 }
 
 /** Counts devices into a tally, which it changes; throws a RangeError when an option is not what it should be. */
@@ -105,11 +96,6 @@ export const tallier = (options: FiguresOptions) => {
 
   const merge = (a: FleetTally, b: FleetTally): FleetTally => {
     const merged = emptyTally()
-    for (const { lastModel } of [a, b]) {
-      if (lastModel !== undefined && (merged.lastModel === undefined || compare(lastModel, merged.lastModel) < 0)) {
-        merged.lastModel = lastModel
-      }
-    }
     for (const tally of [a, b]) {
       addAll(merged.fleet, tally.fleet)
       addAll(merged.otherModels, tally.otherModels)

@@ -191,7 +191,10 @@ export interface FleetFold {
   readonly empty: () => FleetTally
   /** Counts a device into the tally, and gives back that same tally. */
   readonly add: (tally: FleetTally, device: Device) => FleetTally
-  /** Both together, as a new tally: exactly what adding all devices to one would have given, in any order. */
+  /**
+   * Both together, as a new tally: exactly what adding all devices to one would have given, in any order, when both were
+   * counted with the same options.
+   */
   readonly merge: (a: FleetTally, b: FleetTally) => FleetTally
   readonly result: (tally: FleetTally) => FleetFigures
 }

@@ -36,6 +36,13 @@ const fleet = fc.array(
   { maxLength: 30 }
 )
 
+/** All that can be made of these values. */
+const combinations = (choices: ReadonlyArray<readonly [name: string, values: ReadonlyArray<unknown>]>) =>
+  choices.reduce<ReadonlyArray<Device>>(
+    (devices, [name, values]) => devices.flatMap((device) => values.map((value) => ({ ...device, [name]: value }))),
+    [{}]
+  )
+
 describe("the figures of a fleet", () => {
   it("are the same however the fleet is split and merged, cap on models or not", () => {
     fc.assert(
@@ -274,6 +281,41 @@ describe("the summary of devices", () => {
     const day = { asOf: "2026-12-01" }
     expect(figuresOf(devices, day).windowsSupport).toMatchObject({ supported: 0, dependsOnEdition: 1 })
     expect(figuresOf(devices, { ...day, edition: "enterprise" }).windowsSupport).toMatchObject({ supported: 1 })
+  })
+})
+
+describe("what is worked out once for many devices", () => {
+  const flags = [true, false, null]
+
+  it.each<[string, ReadonlyArray<Device>]>([
+    [
+      "readiness",
+      combinations([
+        ["ramCheckFailed", flags],
+        ["tpmCheckFailed", flags],
+        ["processorFamilyCheckFailed", flags],
+        ["osCheckFailed", flags],
+        ["upgradeEligibility", ["upgraded", "capable", "notCapable", "unknown", "addedLater"]],
+        ["osVersion", ["10.0.19045.1", "10.0.26100.1", null]]
+      ])
+    ],
+    [
+      "cloud identity and management",
+      combinations([
+        ["managedBy", ["mdm", "coManaged", "tenantAttach", "configurationManager", "other", null]],
+        ["azureAdJoinType", ["azureADJoined", "hybridAzureADJoined", "azureADRegistered", "other", null]],
+        ["azureAdRegistered", flags],
+        ["azureAdDeviceId", ["00000000-0000-0000-0000-000000000000", "e1", null]],
+        ["tenantAttached", flags]
+      ])
+    ]
+  ])("is never taken for a device that differs: %s", (_, devices) => {
+    const { empty, merge, result } = fleetFigures({ asOf: "2026-11-23" })
+    const alone = devices.map((device) => {
+      const { empty, add } = fleetFigures({ asOf: "2026-11-23" })
+      return add(empty(), device)
+    })
+    expect(figuresOf(devices, { asOf: "2026-11-23" })).toEqual(result(alone.reduce(merge, empty())))
   })
 })
 
