@@ -2,6 +2,7 @@ import type { Device } from "./device.ts"
 import { type EvolvableEnum, healthState, upgradeEligibility } from "./evolvable-enum.ts"
 import {
   type Counters,
+  bins,
   binsPerPoint,
   blockerClasses,
   contradictionCodes,
@@ -9,7 +10,6 @@ import {
   ofFleet,
   ofModel,
   scoreNames,
-  bins,
   scoreUnitsPerPoint,
   supportStates,
   verdicts
@@ -171,8 +171,9 @@ const anyDay = { asOf: "2026-01-01" }
 
 /** What is counted of a Windows build. */
 interface Build {
-  /** Whether it is Windows 11. */
+  /** Whether it is Windows 11, as a state. */
   readonly is11: number
+  /** Which counter it adds one to. */
   readonly support: number
 }
 
@@ -203,8 +204,8 @@ export const deviceCounter = ({ asOf, edition, index }: FiguresOptions) => {
   const identities = remembering(1_000, (_: number, device) => cloudIdentityRule(device, anyDay).score === 0)
 
   const judge = (device: Device, member: number, is11: number): Increments => {
-    let facts = member * 3 + is11
-    for (const check of checkPlaces) facts = facts * 3 + states[check]!
+    let facts = member * 4 + is11
+    for (const check of checkPlaces) facts = facts * 4 + states[check]!
     return judged(facts, device)
   }
 
