@@ -76,6 +76,7 @@ const isUtf16 = ([first, second]: Uint8Array): boolean =>
   (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
 
 async function* decodedPieces(source: TextSource): AsyncGenerator<TextPiece> {
+  // A copy: a source may fill the same buffer again.
   let carried = new Uint8Array()
   let first = true
   for await (const chunk of typeof source === "string" ? [source] : source) {
@@ -86,7 +87,7 @@ async function* decodedPieces(source: TextSource): AsyncGenerator<TextPiece> {
     } else {
       const bytes = joined(carried, chunk)
       if (first && bytes.length < 2) {
-        carried = bytes.slice()
+        carried = new Uint8Array(bytes)
         continue
       }
       if (first && isUtf16(bytes)) {
@@ -94,7 +95,7 @@ async function* decodedPieces(source: TextSource): AsyncGenerator<TextPiece> {
       }
       const whole = wholeCharacters(bytes)
       yield* piecesOf(bytes.subarray(0, whole))
-      carried = bytes.slice(whole)
+      carried = new Uint8Array(bytes.subarray(whole))
     }
     first = false
   }

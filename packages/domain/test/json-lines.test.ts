@@ -192,6 +192,18 @@ describe("JSONL", () => {
     }
   })
 
+  it("is read right from a source that fills the same buffer again", async () => {
+    const data = Buffer.from('{"id":"d1","model":"Zürich"}\n')
+    const buffer = Buffer.alloc(1)
+    function* bytes(): Generator<Uint8Array> {
+      for (const byte of data) {
+        buffer[0] = byte
+        yield buffer
+      }
+    }
+    expect(await read(bytes())).toMatchObject([{ device: { id: "d1", model: "Zürich" } }])
+  })
+
   it("is refused as a whole only when it is UTF-16", async () => {
     await expect(read([Buffer.from('\uFEFF{"id":"d1"}', "utf16le")])).rejects.toThrow(UnreadableSource)
   })
