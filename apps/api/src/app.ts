@@ -1,4 +1,6 @@
 import { Hono } from "hono"
+import { admission } from "./admission.ts"
+import type { Authentication } from "./auth.ts"
 import { type DeviceStore, localTenant } from "./device-store.ts"
 import { deviceRoutes } from "./devices.ts"
 import { ApiError, renderError } from "./errors.ts"
@@ -18,10 +20,12 @@ export const silent: Log = { info: () => {}, error: () => {} }
 export interface Dependencies {
   readonly store: DeviceStore
   readonly log?: Log
+  /** How callers prove who they are; without it nobody has to, and everyone sees the same rows. */
+  readonly authentication?: Authentication | undefined
 }
 
 /** The service without a port: `fetch` and `request` answer as a server would. */
-export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
+export const createApp = ({ store, log = silent, authentication }: Dependencies): Hono<Env> =>
   new Hono<Env>({ getPath: odataPath })
     .use(async (c, next) => {
       const started = performance.now()
@@ -29,6 +33,7 @@ export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
       c.set("requestId", ids.requestId)
       c.set("clientRequestId", ids.clientRequestId)
       c.set("tenant", localTenant)
+      c.set("app", localTenant)
       await next()
       log.info(
         {
@@ -41,6 +46,7 @@ export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
         "request"
       )
     })
+    .use(admission(authentication))
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {
       try {
@@ -62,7 +68,7 @@ export const createApp = ({ store, log = silent }: Dependencies): Hono<Env> =>
       return renderError(c, new ApiError("BadRequest", message))
     })
     .onError((error, c) => {
-      if (!(error instanceof ApiError)) {
+      if (!(error instanceof ApiError) || error.cause !== undefined) {
         log.error({ err: error, requestId: c.get("requestId") }, "a request failed for a reason of ours")
       }
       return renderError(c, error)

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net"
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
+import { type Authority, authorities, isGraphAudience, personalTenant } from "./clouds.ts"
 
 /** Everything the service can be told, checked. */
 export interface Settings {
@@ -11,7 +12,15 @@ export interface Settings {
   /** Where the devices are: in memory, or in the SQLite file behind the colon. */
   readonly store: "memory" | `sqlite:${string}`
   /** How callers prove who they are; `none` is for loopback only. */
-  readonly auth: "none"
+  readonly auth: "none" | "entra"
+  /** What tokens have to be for: client ids or id URIs of this service's registration in Entra. */
+  readonly audience: ReadonlyArray<string>
+  /** Ids of the tenants that are served, in lower case. */
+  readonly tenants: ReadonlyArray<string>
+  /** Where callers sign in, which decides whose tokens are taken. */
+  readonly authority: Authority
+  /** Where the keys are that tokens are signed with, when not where the authority has them. */
+  readonly jwksUrl: string | undefined
   /** Which behaviour of Graph is shown; `documented` is that of Microsoft's pages. */
   readonly profile: "documented"
   /** Synthetic devices to create in an empty store. */
@@ -30,15 +39,47 @@ export const isLoopback = (host: string): boolean =>
 
 const wholeNumber = (largest: number) => z.string().regex(/^\d+$/).transform(Number).pipe(z.int().max(largest))
 
-const schema: z.ZodType<Settings, { readonly [Name in keyof Settings]: string }> = z.object({
-  host: z.string().refine(isLoopback),
-  port: wholeNumber(65_535),
-  store: z.union([z.literal("memory"), z.templateLiteral(["sqlite:", z.string().min(1)])]),
-  auth: z.literal("none"),
-  profile: z.literal("documented"),
-  fleet: wholeNumber(1_000_000),
-  fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
+const listOf = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .transform((text) => text.split(",").map((part) => part.trim()))
+    .pipe(z.array(item))
+
+const audience = z
+  .string()
+  .regex(/^[^\s"]+$/)
+  .refine((text) => !isGraphAudience(text))
+
+const tenant = z
+  .guid()
+  .toLowerCase()
+  .refine((id) => id !== personalTenant)
+
+const jwksUrl = z.string().refine((text) => {
+  const url = URL.parse(text)
+  if (url === null || url.username !== "" || url.password !== "") return false
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname.replace(/^\[(.*)\]$/, "$1")))
 })
+
+/** Whoever says whose tokens to take expects them to be asked for. */
+const notSet = z.literal("")
+
+const schemaWith = (
+  auth: string | undefined
+): z.ZodType<Settings, { readonly [Name in keyof Settings]: string | undefined }> =>
+  z.object({
+    host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
+    port: wholeNumber(65_535),
+    store: z.union([z.literal("memory"), z.templateLiteral(["sqlite:", z.string().min(1)])]),
+    auth: z.enum(["none", "entra"]),
+    audience: auth === "entra" ? listOf(audience) : notSet.transform(() => []),
+    tenants: auth === "entra" ? listOf(tenant) : notSet.transform(() => []),
+    authority: z.enum(authorities),
+    jwksUrl: z.union([notSet.transform(() => undefined), auth === "entra" ? jwksUrl : z.never()]),
+    profile: z.literal("documented"),
+    fleet: wholeNumber(1_000_000),
+    fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
+  })
 
 interface Variable {
   readonly name: `WFA_${string}`
@@ -54,7 +95,7 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     name: "WFA_HOST",
     standard: "127.0.0.1",
     meaning: "address to listen on",
-    expected: "a loopback address (127.0.0.1, ::1, localhost), because WFA_AUTH is none and lets everyone in"
+    expected: "a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in"
   },
   port: {
     name: "WFA_PORT",
@@ -68,7 +109,37 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     meaning: "where the devices are kept",
     expected: "memory, or sqlite:<file>"
   },
-  auth: { name: "WFA_AUTH", standard: "none", meaning: "how callers prove who they are", expected: "none" },
+  auth: {
+    name: "WFA_AUTH",
+    standard: "none",
+    meaning: "how callers prove who they are",
+    expected: "none, or entra, with which WFA_HOST may be any address"
+  },
+  audience: {
+    name: "WFA_AUDIENCE",
+    standard: "",
+    meaning: "what tokens are for",
+    expected:
+      "with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing"
+  },
+  tenants: {
+    name: "WFA_TENANTS",
+    standard: "",
+    meaning: "the tenants that are served",
+    expected: "with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing"
+  },
+  authority: {
+    name: "WFA_AUTHORITY",
+    standard: authorities[0],
+    meaning: "where callers sign in",
+    expected: `one of ${authorities.join(", ")}`
+  },
+  jwksUrl: {
+    name: "WFA_JWKS_URL",
+    standard: "",
+    meaning: "where the keys of tokens are, if not at the authority",
+    expected: "with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing"
+  },
   profile: {
     name: "WFA_PROFILE",
     standard: "documented",
@@ -117,7 +188,7 @@ export const readSettings = (
   const texts = Object.fromEntries(
     settingNames.map((setting) => [setting, env[variables[setting].name] ?? variables[setting].standard])
   )
-  const parsed = schema.safeParse(texts)
+  const parsed = schemaWith(texts["auth"]).safeParse(texts)
   if (parsed.success && strangers.length === 0) return parsed
   const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]))
   return {

@@ -8,6 +8,7 @@ import {
   graphErrorStatus
 } from "@workanywhere/domain"
 import type { Context } from "hono"
+import { isDeeperThan } from "./json-depth.ts"
 import { type Env, reply } from "./reply.ts"
 
 /** A failure that the caller is told about; its status follows from its code. Everything else that is thrown is a bug. */
@@ -21,13 +22,16 @@ export class ApiError extends Error {
     message: string,
     {
       details = [],
-      headers = {}
+      headers = {},
+      cause
     }: {
       readonly details?: ReadonlyArray<GraphErrorDetail>
       readonly headers?: Readonly<Record<string, string>>
+      /** Why it happened, for the log only. */
+      readonly cause?: unknown
     } = {}
   ) {
-    super(message)
+    super(message, cause === undefined ? {} : { cause })
     this.name = "ApiError"
     this.code = code
     this.details = details
@@ -127,7 +131,15 @@ const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   })
 }
 
+const deepestJson = 64
+
 const parseJson = (text: string): unknown => {
+  if (isDeeperThan(deepestJson, text)) {
+    throw new ApiError(
+      "BadRequest",
+      `The JSON of the body is nested deeper than the ${deepestJson} levels that are read.`
+    )
+  }
   try {
     return JSON.parse(text)
   } catch {

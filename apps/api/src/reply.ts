@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http"
 import type { Context } from "hono"
 
 /** What is known about a request from its start. */
@@ -8,11 +9,17 @@ export interface RequestFacts {
   readonly clientRequestId: string
   /** Whose rows the request sees. */
   readonly tenant: string
+  /** Client id of the app that sends it; `local` while nobody has to prove who they are. */
+  readonly app: string
 }
 
 /** What a handler finds on Hono's context. */
 export interface Env {
   Variables: RequestFacts
+  Bindings: {
+    /** What Node's server received; a request that was made in process has none. */
+    readonly incoming?: IncomingMessage
+  }
 }
 
 const graphJson = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -20,7 +27,7 @@ const graphJson = "application/json;odata.metadata=minimal;odata.streaming=true;
 const echoable = /^[\w.-]{1,64}$/
 
 /** The ids of a request, from the header that the caller may have sent. */
-export const idsOf = (clientRequestId: string | undefined): Omit<RequestFacts, "tenant"> => {
+export const idsOf = (clientRequestId: string | undefined): Pick<RequestFacts, "requestId" | "clientRequestId"> => {
   const requestId = crypto.randomUUID()
   const theirs = clientRequestId !== undefined && echoable.test(clientRequestId)
   return { requestId, clientRequestId: theirs ? clientRequestId : requestId }

@@ -1,10 +1,11 @@
 import { once } from "node:events"
-import { type Server, createServer } from "node:http"
+import { type Server, type ServerOptions, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
+import { entraAuthentication } from "./auth.ts"
 import { type Settings, isLoopback } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import type { Env } from "./reply.ts"
@@ -24,18 +25,21 @@ export interface Service {
 
 const graceMs = 5_000
 
+/** What a caller can hold of a server, and for how long. */
+export const serverLimits = {
+  /** Room for the longest URL and the longest token that are accepted, and as much again. */
+  maxHeaderSize: 49_152,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 2_000
+}
+
+const idleMs = 60_000
+
 /** An HTTP server for the app, with limits on what a slow or unreasonable caller can hold. */
-export const httpServer = (app: Hono<Env>): Server =>
-  createServer(
-    {
-      maxHeaderSize: 16_384,
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
-      keepAliveTimeout: 10_000,
-      connectionsCheckingInterval: 2_000
-    },
-    getRequestListener(app.fetch)
-  )
+export const httpServer = (app: Hono<Env>, limits: ServerOptions = serverLimits): Server =>
+  createServer(limits, getRequestListener(app.fetch)).setTimeout(idleMs)
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -82,14 +86,18 @@ export const startService = async (
   settings: Settings,
   { log = silent }: { readonly log?: Log } = {}
 ): Promise<Service> => {
-  if (!isLoopback(settings.host)) {
+  const isOpen = settings.auth === "none"
+  if (isOpen && !isLoopback(settings.host)) {
     throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
   }
   const store = await openStore(settings.store)
   try {
     const fleet = syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed })
-    await store.fillEmpty(standingCollection(localTenant), fleet)
-    const server = httpServer(createApp({ store, log }))
+    for (const tenant of isOpen ? [localTenant] : settings.tenants) {
+      await store.fillEmpty(standingCollection(tenant), fleet)
+    }
+    const authentication = isOpen ? undefined : entraAuthentication(settings)
+    const server = httpServer(createApp({ store, log, authentication }))
     const url = await listen(server, settings)
     return {
       url,

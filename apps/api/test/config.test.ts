@@ -15,6 +15,10 @@ describe("the settings", () => {
       port: 4010,
       store: "memory",
       auth: "none",
+      audience: [],
+      tenants: [],
+      authority: "https://login.microsoftonline.com",
+      jwksUrl: undefined,
       profile: "documented",
       fleet: 0,
       fleetSeed: 1
@@ -26,7 +30,11 @@ describe("the settings", () => {
       WFA_HOST: "::1",
       WFA_PORT: "0",
       WFA_STORE: "sqlite:/var/lib/devices.sqlite",
-      WFA_AUTH: "none",
+      WFA_AUTH: "entra",
+      WFA_AUDIENCE: "api://devices.example, 6e74172b-be56-4843-9ff4-e66a39bb12e3",
+      WFA_TENANTS: "72F988BF-86F1-41AF-91AB-2D7CD011DB47,11111111-2222-3333-4444-555555555555",
+      WFA_AUTHORITY: "https://login.microsoftonline.us",
+      WFA_JWKS_URL: "https://keys.example/keys",
       WFA_PROFILE: "documented",
       WFA_FLEET: "1000000",
       WFA_FLEET_SEED: "7"
@@ -37,7 +45,11 @@ describe("the settings", () => {
         host: "::1",
         port: 0,
         store: "sqlite:/var/lib/devices.sqlite",
-        auth: "none",
+        auth: "entra",
+        audience: ["api://devices.example", "6e74172b-be56-4843-9ff4-e66a39bb12e3"],
+        tenants: ["72f988bf-86f1-41af-91ab-2d7cd011db47", "11111111-2222-3333-4444-555555555555"],
+        authority: "https://login.microsoftonline.us",
+        jwksUrl: "https://keys.example/keys",
         profile: "documented",
         fleet: 1_000_000,
         fleetSeed: 7
@@ -50,17 +62,25 @@ describe("the settings", () => {
       WFA_HOST: "0.0.0.0",
       WFA_PORT: "70000",
       WFA_STORE: "postgres://user:secret@db/devices",
-      WFA_AUTH: "entra",
+      WFA_AUTH: "token",
+      WFA_AUDIENCE: "api://devices.example",
+      WFA_TENANTS: "11111111-2222-3333-4444-555555555555",
+      WFA_AUTHORITY: "https://login.example",
+      WFA_JWKS_URL: "https://keys.example/keys",
       WFA_PROFILE: "observed",
       WFA_FLEET: "1000001",
       WFA_FLEET_SEED: "x",
       WFA_BUDGET: "intune"
     })
     expect(problems).toEqual([
-      "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost), because WFA_AUTH is none and lets everyone in",
+      "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
       "WFA_PORT: expected a whole number from 0 to 65535; 0 takes a free port",
       "WFA_STORE: expected memory, or sqlite:<file>",
-      "WFA_AUTH: expected none",
+      "WFA_AUTH: expected none, or entra, with which WFA_HOST may be any address",
+      "WFA_AUDIENCE: expected with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing",
+      "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing",
+      "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn",
+      "WFA_JWKS_URL: expected with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing",
       "WFA_PROFILE: expected documented",
       "WFA_FLEET: expected a whole number from 0 to 1000000",
       "WFA_FLEET_SEED: expected a whole number from 0 to 9007199254740991",
@@ -89,6 +109,56 @@ describe("the settings", () => {
     }
   )
 
+  const entra = {
+    WFA_AUTH: "entra",
+    WFA_AUDIENCE: "api://devices.example",
+    WFA_TENANTS: "11111111-2222-3333-4444-555555555555"
+  }
+
+  it.for(["0.0.0.0", "::", "192.168.1.2", "example.org", "127.0.0.1"])(
+    "listen on %s when callers have to prove who they are",
+    (host) => {
+      expect(problemsOf({ ...entra, WFA_HOST: host })).toEqual([])
+    }
+  )
+
+  it("want to know whose tokens to take when there are tokens", () => {
+    expect(problemsOf({ WFA_AUTH: "entra" })).toEqual([
+      expect.stringMatching(/^WFA_AUDIENCE: expected /),
+      expect.stringMatching(/^WFA_TENANTS: expected /)
+    ])
+  })
+
+  it.for([
+    { WFA_AUDIENCE: "api://devices.example,," },
+    { WFA_AUDIENCE: "api://devices example" },
+    { WFA_AUDIENCE: "00000003-0000-0000-c000-000000000000" },
+    { WFA_AUDIENCE: "api://devices.example,https://graph.microsoft.com/" },
+    { WFA_AUDIENCE: "https://GRAPH.microsoft.us" },
+    { WFA_TENANTS: "contoso.com" },
+    { WFA_TENANTS: "common" },
+    { WFA_TENANTS: "11111111-2222-3333-4444-555555555555;11111111-2222-3333-4444-555555555556" },
+    { WFA_TENANTS: "9188040D-6C67-4C5B-B112-36A304B66DAD" },
+    { WFA_AUTHORITY: "https://login.microsoftonline.com/" },
+    { WFA_AUTHORITY: "" },
+    { WFA_JWKS_URL: "keys" },
+    { WFA_JWKS_URL: "http://keys.example/keys" },
+    { WFA_JWKS_URL: "https://user:secret@keys.example/keys" },
+    { WFA_JWKS_URL: "file:///etc/passwd" },
+    { WFA_HOST: "" }
+  ])("refuse %j, and do not repeat it", (wrong) => {
+    const problems = problemsOf({ ...entra, ...wrong })
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${Object.keys(wrong).join()}: expected `))])
+    expect(problems.join()).not.toMatch(/secret|passwd|contoso/)
+  })
+
+  it.for(["http://127.0.0.1:8080/keys", "http://[::1]:8080/keys", "http://localhost/keys"])(
+    "take keys from %s, which is this machine",
+    (url) => {
+      expect(problemsOf({ ...entra, WFA_JWKS_URL: url })).toEqual([])
+    }
+  )
+
   it.for(["", "sqlite:", "sqlite", "file:x", "Memory"])("refuse %j as a store", (store) => {
     expect(problemsOf({ WFA_STORE: store })).toEqual(["WFA_STORE: expected memory, or sqlite:<file>"])
   })
@@ -107,7 +177,19 @@ describe("the settings", () => {
   it("are all in the table that help prints and in the README", async () => {
     const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8")
     const table = settingsTable()
-    for (const name of ["HOST", "PORT", "STORE", "AUTH", "PROFILE", "FLEET", "FLEET_SEED"]) {
+    for (const name of [
+      "HOST",
+      "PORT",
+      "STORE",
+      "AUTH",
+      "AUDIENCE",
+      "TENANTS",
+      "AUTHORITY",
+      "JWKS_URL",
+      "PROFILE",
+      "FLEET",
+      "FLEET_SEED"
+    ]) {
       expect(table).toContain(`WFA_${name} `)
       expect(readme).toContain(`\`WFA_${name}\``)
     }

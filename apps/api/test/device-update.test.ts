@@ -100,7 +100,7 @@ describe.each(storeKinds)("an update, with the store in %s", (kind) => {
     ["null", json, bytes("null"), "Expected an object"],
     ["nothing", json, bytes(""), "Empty Payload"],
     ["bytes that are not UTF-8", json, new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), "valid JSON"],
-    ["very deep nesting", json, bytes("[".repeat(100_000)), "valid JSON"],
+    ["very deep nesting", json, bytes("[".repeat(100_000)), "nested deeper than the 64 levels"],
     ["a content type that is not JSON", "text/plain", bytes('{"model":"X"}'), "Content-Type"],
     ["another charset", `${json}; charset=utf-16`, bytes('{"model":"X"}'), "Content-Type"],
     ["no content type", undefined, bytes('{"model":"X"}'), "Content-Type"]

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import { createApp } from "../src/app.ts"
+import type { Authentication } from "../src/auth.ts"
 import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
 
 /** A folder that goes away with the scope it was made in. */
@@ -23,20 +24,25 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
 }
 
 /** A line that the app logged. */
-interface Line {
+export interface Line {
   readonly level: "info" | "error"
   readonly message: string
   readonly [fact: string]: unknown
 }
 
 /** The app without a port over a store of its own; closed, and its file removed, with the scope. */
-export const openedApp = async (kind: (typeof storeKinds)[number], ids: Iterable<string>) => {
+export const openedApp = async (
+  kind: (typeof storeKinds)[number],
+  ids: Iterable<string>,
+  authentication?: Authentication
+) => {
   const folder = await temporaryFolder()
   const store = await openDeviceStore(kind === "memory" ? "memory" : `sqlite:${join(folder.path, "devices.sqlite")}`)
   await store.fillEmpty(standing, blankDevices(ids))
   const lines: Array<Line> = []
   const app = createApp({
     store,
+    authentication,
     log: {
       info: (facts, message) => lines.push({ ...facts, level: "info", message }),
       error: (facts, message) => lines.push({ ...facts, level: "error", message })

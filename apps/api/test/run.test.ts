@@ -104,7 +104,7 @@ describe("the command", () => {
   })
 
   it("exits with 3 and lists every problem with its settings", options, async () => {
-    const { code, stdout, stderr } = await ran([], { WFA_PORT: "x", WFA_AUTH: "entra", WFA_HOST: "0.0.0.0" })
+    const { code, stdout, stderr } = await ran([], { WFA_PORT: "x", WFA_AUTH: "token", WFA_HOST: "0.0.0.0" })
     expect([code, stdout]).toEqual([3, ""])
     expect(stderr.match(/^wfa-api: WFA_\w+: expected .*$/gm)).toHaveLength(3)
   })

@@ -1,6 +1,6 @@
 /**
  * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
- * are Graph's generic codes; which code the real service sends with 413, 500 and 503 on this resource is not known.
+ * are Graph's generic codes; which code the real service sends with 413, 414, 500 and 503 on this resource is not known.
  * Graph may send others: treat a code that is read as open text and decide on the status then.
  */
 export const graphErrorStatus = {
@@ -11,6 +11,7 @@ export const graphErrorStatus = {
   ResourceNotFound: 404,
   Request_BadRequest: 405,
   invalidRequest: 413,
+  uriTooLong: 414,
   TooManyRequests: 429,
   generalException: 500,
   serviceNotAvailable: 503

@@ -1,0 +1,19 @@
+const write = ["DeviceManagementConfiguration.ReadWrite.All", "DeviceManagementManagedDevices.ReadWrite.All"] as const
+
+const read = ["DeviceManagementConfiguration.Read.All", "DeviceManagementManagedDevices.Read.All", ...write] as const
+
+const none: ReadonlyArray<string> = []
+
+const summary = "/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
+
+/**
+ * The permissions of which a caller needs one for a request, from the tables of Microsoft's pages (reference 2); with
+ * none, any proven caller may send it. The path is spelled as the routes are.
+ */
+export const permissionsFor = (method: string, path: string): ReadonlyArray<string> => {
+  // Each item of a batch is a request of its own, with needs of its own.
+  if (path.endsWith("/$batch") || path.endsWith("/$metadata")) return none
+  // Its page wants the right to write, although it only reads.
+  if (path.endsWith(summary)) return write
+  return method === "GET" || method === "HEAD" ? read : write
+}
