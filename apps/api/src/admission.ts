@@ -11,6 +11,9 @@ const longestUrl = 8_192
 /** Probes are asked by machines that have no token. */
 const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 
+// A URL may have more in its host, such as quotes; but the links of answers begin with it.
+const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
+
 const isLoopbackRoot = (url: string): boolean => {
   const { hostname } = new URL(url)
   return isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))
@@ -54,6 +57,7 @@ export const admission =
     if (c.req.url.length > longestUrl) {
       throw new ApiError("uriTooLong", `The URL is longer than the ${longestUrl} characters that are accepted.`)
     }
+    if (!plainRoot.test(c.req.url)) throw new ApiError("BadRequest", "The Host header does not name a host.")
     if (authentication === undefined) {
       // `env` is missing when the app is called with nothing but a request.
       if ((c.env as Env["Bindings"] | undefined)?.incoming !== undefined) refuseForeignPages(c)

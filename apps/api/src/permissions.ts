@@ -4,7 +4,9 @@ const read = ["DeviceManagementConfiguration.Read.All", "DeviceManagementManaged
 
 const none: ReadonlyArray<string> = []
 
-const summary = "/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
+// Whole paths: the key of a device may be `$batch`.
+const wantingNone = /^\/(?:beta|v1\.0)\/\$(?:batch|metadata)$/
+const summary = /^\/(?:beta|v1\.0)\/deviceManagement\/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices$/
 
 /**
  * The permissions of which a caller needs one for a request, from the tables of Microsoft's pages (reference 2); with
@@ -12,8 +14,8 @@ const summary = "/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
  */
 export const permissionsFor = (method: string, path: string): ReadonlyArray<string> => {
   // Each item of a batch is a request of its own, with needs of its own.
-  if (path.endsWith("/$batch") || path.endsWith("/$metadata")) return none
+  if (wantingNone.test(path)) return none
   // Its page wants the right to write, although it only reads.
-  if (path.endsWith(summary)) return write
+  if (summary.test(path)) return write
   return method === "GET" || method === "HEAD" ? read : write
 }

@@ -93,23 +93,20 @@ export const openedEntra = async (
     response.writeHead(published.status, { "content-type": "application/json" })
     response.end(JSON.stringify({ keys: published.keys }))
   })
-  const opened = await openedApp(
-    "memory",
-    [],
-    entraAuthentication({
-      audience: [audience],
-      tenants,
-      authority: "https://login.microsoftonline.com",
-      jwksUrl: `${server.url}/keys`,
-      ...settings
-    })
-  )
+  const authentication = entraAuthentication({
+    audience: [audience],
+    tenants,
+    authority: "https://login.microsoftonline.com",
+    jwksUrl: `${server.url}/keys`,
+    ...settings
+  })
+  const opened = await openedApp("memory", [], authentication)
   for (const tenant of tenants) await opened.store.fillEmpty(standingCollection(tenant), blankDevices(ids))
   return {
     ...opened,
+    authentication,
     asked,
     published,
-    keysUrl: `${server.url}/keys`,
     [Symbol.asyncDispose]: async () => {
       await opened[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()

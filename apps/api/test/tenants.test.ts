@@ -1,0 +1,191 @@
+import { wholeDevice } from "@workanywhere/domain"
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import type { Authentication } from "../src/auth.ts"
+import { standingCollection } from "../src/device-store.ts"
+import { startService } from "../src/service.ts"
+import { defaultSettings } from "../src/config.ts"
+import { devicesPath, openedApp } from "./opened.ts"
+import { audience, bearer, openedEntra, served, signed, signingKey, tenants, userClaims } from "./tokens.ts"
+
+const key = await signingKey("ours")
+
+const headersOf = new Map(
+  await Promise.all(tenants.map(async (tenant) => [tenant, bearer(await signed(userClaims(tenant), key))] as const))
+)
+
+type Tenant = (typeof tenants)[number]
+
+const otherThan = (tenant: Tenant): Tenant => (tenant === tenants[0] ? tenants[1] : tenants[0])
+
+/** What every row of a tenant says, and nothing else does. */
+const markOf = (tenant: string) => `row of ${tenant}`
+
+/** Ids that both tenants have, and ids that one of them has. */
+const idsOf: Readonly<Record<Tenant, ReadonlyArray<string>>> = {
+  [tenants[0]]: ["a", "b", "c", "first", "z"],
+  [tenants[1]]: ["a", "b", "c", "second", "third"]
+}
+
+/** An app over a store that has rows of these tenants. */
+const world = async (authentication: Authentication, inhabitants: ReadonlyArray<Tenant>) => {
+  const opened = await openedApp("memory", [], authentication)
+  for (const tenant of inhabitants) {
+    const rows = async function* () {
+      for (const id of idsOf[tenant]) yield { ...wholeDevice({ id }), model: markOf(tenant) }
+    }
+    await opened.store.fillEmpty(standingCollection(tenant), rows())
+  }
+  const links = new Map<Tenant, string>()
+  return {
+    ...opened,
+    links,
+    /** What a tenant is told, without what differs each time. */
+    told: async (tenant: Tenant, path: string, init: RequestInit = {}) => {
+      const headers = { ...headersOf.get(tenant), "content-type": "application/json", "client-request-id": "same" }
+      const response = await opened.app.request(path, { ...init, headers })
+      const text = await response.text()
+      const link = /"@odata.nextLink":"([^"]+)"/.exec(text)?.[1]
+      if (link !== undefined) links.set(tenant, link)
+      return {
+        status: response.status,
+        allow: response.headers.get("allow"),
+        location: response.headers.get("location"),
+        text: text.replaceAll(/skiptoken=[^"&]+|"(?:date|request-id)":"[^"]+"/g, "")
+      }
+    }
+  }
+}
+
+/** Values for the parameters of routes; a route with another parameter needs some here. */
+const valuesOf = new Map<string, ReadonlyArray<string>>([
+  ["metricId", ["allDevices", "devicePerformance", "nothing"]],
+  ["deviceId", ["a", "b", "first", "second", "third", "new"]]
+])
+
+const pathOf = (route: string): fc.Arbitrary<string> =>
+  fc
+    .tuple(
+      ...route.split("/").map((segment) => {
+        if (!segment.startsWith(":")) return fc.constant(segment)
+        const values = valuesOf.get(segment.slice(1))
+        if (values === undefined) throw new Error(`there are no values for ${segment} of ${route}`)
+        return fc.constantFrom(...values)
+      })
+    )
+    .map((segments) => segments.join("/"))
+
+const queries = ["", "", "?$top=1", "?$top=2&$select=id,model", "?$select=model", "?$count=true", "?$filter=id eq 'a'"]
+
+const routesOf = (routes: ReadonlyArray<{ readonly path: string }>) =>
+  [...new Set(routes.map(({ path }) => path))].filter((path) => !path.endsWith("*"))
+
+describe("two tenants of one service", () => {
+  it(
+    "are told the same as if each were alone, on every route, whatever the other does",
+    { timeout: 60_000 },
+    async () => {
+      await using entra = await openedEntra([key.jwk])
+      const routes = routesOf(entra.app.routes)
+      expect(routes.filter((route) => route.includes(":deviceId"))).not.toEqual([])
+
+      const call = fc.record({
+        tenant: fc.constantFrom(...tenants),
+        method: fc.constantFrom("GET", "GET", "PATCH", "PATCH", "POST", "DELETE", "PUT", "HEAD"),
+        path: fc.oneof(...routes.map(pathOf)),
+        query: fc.constantFrom(...queries),
+        id: fc.constantFrom("a", "first", "second", "new"),
+        text: fc.constantFrom("x", "y")
+      })
+      const follow = fc.record({ tenant: fc.constantFrom(...tenants), linkOf: fc.constantFrom(...tenants) })
+
+      const outcome = fc.asyncProperty(
+        fc.array(fc.oneof({ weight: 5, arbitrary: call }, follow), { minLength: 1, maxLength: 20 }),
+        async (steps) => {
+          await using together = await world(entra.authentication, tenants)
+          await using first = await world(entra.authentication, [tenants[0]])
+          await using second = await world(entra.authentication, [tenants[1]])
+          const aloneOf = { [tenants[0]]: first, [tenants[1]]: second }
+
+          const toldTogether: Array<unknown> = []
+          const toldAlone: Array<unknown> = []
+          const seenOf: Record<Tenant, string> = { [tenants[0]]: "", [tenants[1]]: "" }
+          for (const step of steps) {
+            const { tenant } = step
+            const alone = aloneOf[tenant]
+            if ("linkOf" in step) {
+              const link = together.links.get(step.linkOf)
+              const ownLink = alone.links.get(tenant)
+              if (link === undefined) continue
+              const told = await together.told(tenant, link)
+              seenOf[tenant] += told.text
+              if (step.linkOf !== tenant || ownLink === undefined) continue
+              toldTogether.push(told)
+              toldAlone.push(await alone.told(tenant, ownLink))
+            } else {
+              const { method, path, query, id, text } = step
+              const body = { model: `${markOf(tenant)} ${text}`, ...(method === "POST" ? { id } : {}) }
+              const bodied = method === "GET" || method === "HEAD" ? {} : { body: JSON.stringify(body) }
+              const told = await together.told(tenant, path + query, { method, ...bodied })
+              seenOf[tenant] += told.text
+              toldTogether.push(told)
+              toldAlone.push(await alone.told(tenant, path + query, { method, ...bodied }))
+            }
+          }
+
+          expect(toldTogether).toEqual(toldAlone)
+          for (const tenant of tenants) {
+            const rows = (opened: typeof first) => opened.store.page(standingCollection(tenant), "", 100)
+            expect(await rows(together)).toEqual(await rows(aloneOf[tenant]))
+            expect(seenOf[tenant]).not.toContain(markOf(otherThan(tenant)))
+          }
+        }
+      )
+      await fc.assert(outcome, { numRuns: 60 })
+    }
+  )
+
+  it("have rows of their own under the same id", async () => {
+    await using entra = await openedEntra([key.jwk])
+    await using together = await world(entra.authentication, tenants)
+    const [first, second] = tenants
+    const update = { method: "PATCH", body: JSON.stringify({ model: "changed by the first" }) }
+    expect((await together.told(first, `${devicesPath}/a`, update)).status).toBe(200)
+    expect((await together.told(second, `${devicesPath}/a`)).text).toContain(markOf(second))
+    expect((await together.told(second, `${devicesPath}/first`)).status).toBe(404)
+    expect((await together.told(second, `${devicesPath}/first`, update)).status).toBe(404)
+  })
+
+  it("get nothing out of each other's links", async () => {
+    await using entra = await openedEntra([key.jwk])
+    await using together = await world(entra.authentication, tenants)
+    const [first, second] = tenants
+    await together.told(first, `${devicesPath}?$top=1`)
+    const link = together.links.get(first) ?? ""
+    expect((await together.told(first, link)).text).toContain(markOf(first))
+    expect((await together.told(second, link)).text).not.toContain(markOf(first))
+  })
+})
+
+describe("a service that asks for tokens", () => {
+  it("listens beyond this machine, and makes the fleet for each tenant and for nobody else", async () => {
+    await using keys = await served((_, response) => response.end(JSON.stringify({ keys: [key.jwk] })))
+    const service = await startService({
+      ...defaultSettings,
+      host: "0.0.0.0",
+      port: 0,
+      fleet: 3,
+      auth: "entra",
+      audience: [audience],
+      tenants,
+      jwksUrl: `${keys.url}/keys`
+    })
+    const url = service.url.replace("0.0.0.0", "127.0.0.1")
+    for (const headers of headersOf.values()) {
+      const response = await fetch(`${url}${devicesPath}`, { headers })
+      expect(((await response.json()) as { readonly value: ReadonlyArray<unknown> }).value).toHaveLength(3)
+    }
+    expect((await fetch(`${url}${devicesPath}`)).status).toBe(401)
+    await service.close()
+  })
+})
