@@ -163,6 +163,13 @@ describe("with authentication", () => {
     expect((await opened.app.request(path, { method })).status).toBe(401)
   })
 
+  it("a route that is missing in the tree of paths is not open by that", async () => {
+    await using opened = await openedEntra([key.jwk])
+    opened.app.get("/hidden", (c) => c.text("secret"))
+    const response = await opened.app.request("/hidden")
+    expect([response.status, (await failureOf(response)).code]).toEqual([400, "BadRequest"])
+  })
+
   it("who may only read learns nothing from writing, not even whether the device exists", async () => {
     await using opened = await openedEntra([key.jwk], ["a"])
     const headers = bearer(await signed({ ...userClaims(), scp: readOnly }, key))

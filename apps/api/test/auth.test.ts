@@ -218,6 +218,7 @@ const attacks = (attacker: string): ReadonlyArray<Attack> => [
   ["expires at a text", claimed({ exp: "never" })],
   ["names no client, as an id token", claimed({ azp: undefined })],
   ["is larger than 16 KiB", claimed({ padding: "x".repeat(16_384) })],
+  ["is followed by a word", async () => `${await signed(userClaims(), ours)} x`],
   ["is no JWT", () => "opaque"],
   ["is three dots", () => "..."],
   ["is encrypted", () => "a.b.c.d.e"],
@@ -265,6 +266,17 @@ describe("an attack", () => {
     )
     expect([response.status, (await failureOf(response)).message]).toEqual([401, "Access token is empty."])
     expect(opened.asked).toEqual([])
+  })
+
+  it("with a personal account is 401, even if its tenant were among those that are served", async () => {
+    await using opened = await openedEntra([ours.jwk], [], { tenants: [personalTenant] })
+    const response = await opened.app.request(devicesPath, {
+      headers: bearer(await signed(userClaims(personalTenant), ours))
+    })
+    expect([response.status, (await failureOf(response)).message]).toEqual([
+      401,
+      "Personal Microsoft accounts are not supported."
+    ])
   })
 
   it.for(["access_token", "token", "authorization", "$token"])(
@@ -445,6 +457,20 @@ describe("a verified token", () => {
     vi.advanceTimersByTime(2000)
     expect(await status()).toBe(503)
     expect(opened.asked).toHaveLength(2)
+  })
+
+  it("makes room for others when there are more than a thousand", { timeout: 60_000 }, async () => {
+    vi.useFakeTimers({ toFake: ["Date"] })
+    await using opened = await openedEntra([ours.jwk], ["a"])
+    const claims = { ...userClaims(), exp: inSeconds(2 * hourSeconds) }
+    const tokens = await Promise.all(Array.from({ length: 1001 }, (_, nonce) => signed({ ...claims, nonce }, ours)))
+    const statusOf = async (token = "") => (await opened.app.request(devicePath, { headers: bearer(token) })).status
+    for (const token of tokens) expect(await statusOf(token)).toBe(200)
+    opened.published.status = 500
+    vi.advanceTimersByTime(hourSeconds * 1000 + 1)
+    expect(await statusOf(tokens[1])).toBe(200)
+    expect(await statusOf(tokens[1000])).toBe(200)
+    expect(await statusOf(tokens[0])).toBe(503)
   })
 
   it("is refused once it has expired and the clocks' difference is over", async () => {
