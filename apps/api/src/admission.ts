@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono"
 import type { Authentication } from "./auth.ts"
-import { isLoopback } from "./config.ts"
+import { isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
 import { unknownSegment } from "./odata-path.ts"
 import { permissionsFor } from "./permissions.ts"
@@ -14,24 +14,19 @@ const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 // A URL may have more in its host, such as quotes; but the links of answers begin with it.
 const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
 
-const isLoopbackRoot = (url: string): boolean => {
-  const { hostname } = new URL(url)
-  return isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))
-}
-
 /**
  * A page in a browser can give its own name the address of this machine, or send what needs no reading of the answer.
  * The browser then says in `Host` by what name it came, and in `Origin` from which page.
  */
 const refuseForeignPages = (c: Context<Env>): void => {
-  if (!isLoopbackRoot(c.req.url)) {
+  if (!isLoopbackUrl(c.req.url)) {
     throw new ApiError(
       "BadRequest",
       "Without authentication this service answers only under a loopback name: 127.0.0.1, [::1] or localhost."
     )
   }
   const origin = c.req.header("origin")
-  if (origin !== undefined && !(URL.canParse(origin) && isLoopbackRoot(origin))) {
+  if (origin !== undefined && !isLoopbackUrl(origin)) {
     throw new ApiError("BadRequest", "Without authentication this service answers no pages of other sites.")
   }
 }

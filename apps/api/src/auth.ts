@@ -14,7 +14,7 @@ import type { Settings } from "./config.ts"
 import { ApiError } from "./errors.ts"
 
 /** Who sent a request, as its token proves. */
-export interface Caller {
+interface Caller {
   /** Whose rows it sees: the token's `tid`. */
   readonly tenant: string
   /** Client id of the app that sent it. */

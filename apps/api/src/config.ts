@@ -37,6 +37,10 @@ loopback.addAddress("::1", "ipv6")
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? "ipv6" : "ipv4"))
 
+/** Whether only this machine can be meant by the URL. */
+export const isLoopbackUrl = (url: string): boolean =>
+  isLoopback(URL.parse(url)?.hostname.replace(/^\[(.*)\]$/, "$1") ?? "")
+
 const wholeNumber = (largest: number) => z.string().regex(/^\d+$/).transform(Number).pipe(z.int().max(largest))
 
 const listOf = (item: z.ZodType<string, string>) =>
@@ -58,7 +62,7 @@ const tenant = z
 const jwksUrl = z.string().refine((text) => {
   const url = URL.parse(text)
   if (url === null || url.username !== "" || url.password !== "") return false
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname.replace(/^\[(.*)\]$/, "$1")))
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopbackUrl(text))
 })
 
 /** Whoever says whose tokens to take expects them to be asked for. */

@@ -5,7 +5,6 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
-import { entraAuthentication } from "./auth.ts"
 import { type Settings, isLoopback } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import type { Env } from "./reply.ts"
@@ -96,7 +95,8 @@ export const startService = async (
     for (const tenant of isOpen ? [localTenant] : settings.tenants) {
       await store.fillEmpty(standingCollection(tenant), fleet)
     }
-    const authentication = isOpen ? undefined : entraAuthentication(settings)
+    // Imported when needed: it would be a good part of the time that a start takes.
+    const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
     const server = httpServer(createApp({ store, log, authentication }))
     const url = await listen(server, settings)
     return {

@@ -23,13 +23,6 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
   for (const id of ids) yield wholeDevice({ id })
 }
 
-/** A line that the app logged. */
-export interface Line {
-  readonly level: "info" | "error"
-  readonly message: string
-  readonly [fact: string]: unknown
-}
-
 /** The app without a port over a store of its own; closed, and its file removed, with the scope. */
 export const openedApp = async (
   kind: (typeof storeKinds)[number],
@@ -39,7 +32,8 @@ export const openedApp = async (
   const folder = await temporaryFolder()
   const store = await openDeviceStore(kind === "memory" ? "memory" : `sqlite:${join(folder.path, "devices.sqlite")}`)
   await store.fillEmpty(standing, blankDevices(ids))
-  const lines: Array<Line> = []
+  const lines: Array<{ readonly level: "info" | "error"; readonly message: string; readonly [fact: string]: unknown }> =
+    []
   const app = createApp({
     store,
     authentication,

@@ -96,6 +96,11 @@ describe("the service on a port", () => {
   it("limits how long a caller may take and how much its headers may hold", async () => {
     await using opened = await openedApp("memory", [])
     const server = httpServer(opened.app)
-    expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000 })
+    expect(server).toMatchObject({
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 10_000,
+      timeout: 60_000
+    })
   })
 })
