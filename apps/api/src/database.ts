@@ -61,6 +61,14 @@ const switchToWal = async (database: DatabaseSync): Promise<void> => {
   }
 }
 
+/** SQLite's own `lower` and `upper` leave every letter beyond ASCII as it is, unlike OData's and PostgreSQL's. */
+const foldEveryLetter = (database: DatabaseSync): void => {
+  const folds = { lower: (text: string) => text.toLowerCase(), upper: (text: string) => text.toUpperCase() }
+  for (const [name, fold] of Object.entries(folds)) {
+    database.function(name, { deterministic: true }, (text) => (typeof text === "string" ? fold(text) : null))
+  }
+}
+
 const openSqlite = async (path: string): Promise<DatabaseSync> => {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true })
   const database = new DatabaseSync(path)
@@ -69,6 +77,7 @@ const openSqlite = async (path: string): Promise<DatabaseSync> => {
     await switchToWal(database)
     // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
     database.exec("pragma synchronous = full; pragma foreign_keys = on")
+    foldEveryLetter(database)
     return database
   } catch (error) {
     database.close()

@@ -9,8 +9,11 @@ import {
 import { type CompiledQuery, type Kysely, sql } from "kysely"
 import type { Settings } from "./config.ts"
 import { openDatabase } from "./database.ts"
+import type { Filter } from "./device-filter.ts"
+import { type Order, type Position, orderById } from "./device-order.ts"
+import { filtered, ordered, startingBehind } from "./device-query.ts"
 import { groupCommit } from "./group-commit.ts"
-import { type DeviceRow, type Stored, type Tables, migrate } from "./migrations.ts"
+import { type DeviceRow, type Stored, type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 
 /** Whose rows everyone sees while nobody has to prove who they are. */
 export const localTenant = "local"
@@ -35,15 +38,31 @@ interface DevicePage {
   readonly more: boolean
 }
 
+/** Which devices of a collection are asked for, and in which order. */
+export interface DeviceQuery {
+  readonly filter?: Filter | undefined
+  readonly order: Order
+  /** Only those behind this place in the order. */
+  readonly after?: Position | undefined
+  /** How many to leave out first; they cost as much as if they were read. */
+  readonly skip: number
+}
+
 /** The devices, wherever they are kept. A promise of a write resolves when it is durable. */
 export interface DeviceStore {
   readonly find: (collection: Collection, id: string) => Promise<WholeDevice | undefined>
   /** At most `size` devices whose ids come after `after`; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
+  /** At most `size` devices that a query asks for, in its order. */
+  readonly search: (collection: Collection, query: DeviceQuery, size: number) => Promise<DevicePage>
+  /** How many devices a filter is true for; all, without one. */
+  readonly count: (collection: Collection, filter: Filter | undefined) => Promise<number>
   /** The device after the update; `undefined` when there is no such device. */
   readonly update: (collection: Collection, id: string, update: DeviceUpdate) => Promise<WholeDevice | undefined>
   /** Puts devices into an empty collection, all or none; a collection that has devices is left as it is. */
   readonly fillEmpty: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
+  /** Random bytes that stay with the store; they sign page tokens. */
+  readonly pageTokenKey: Uint8Array
   /** Fails when the store does not answer. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
@@ -102,6 +121,11 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
     throw error
   }
   const { kysely } = database
+  const secret = await kysely
+    .selectFrom("secrets")
+    .select("value")
+    .where("name", "=", pageTokenSecret)
+    .executeTakeFirstOrThrow()
   const statements = statementsFor(kysely)
   const write = groupCommit<Kysely<Tables>>(database.transact)
 
@@ -115,9 +139,37 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
     return { devices: rows.slice(0, size).map(deviceOf), more: rows.length > size }
   }
 
+  const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
+    filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
+
+  const search = async (
+    collection: Collection,
+    { filter, order, after, skip }: DeviceQuery,
+    size: number
+  ): Promise<DevicePage> => {
+    if (filter === undefined && order === orderById && skip === 0) {
+      return page(kysely, collection, String(after?.[0] ?? ""), size)
+    }
+    const start = those(collection, filter)
+    const rows = await ordered(after === undefined ? start : startingBehind(start, order, after), order)
+      .select(propertyNames)
+      .limit(size + 1)
+      .$if(skip > 0, (devices) => devices.offset(skip))
+      .execute()
+    return { devices: rows.slice(0, size).map(deviceOf), more: rows.length > size }
+  }
+
   return {
     find: (collection, id) => find(kysely, collection, id),
     page: (collection, after, size) => page(kysely, collection, after, size),
+    search,
+    count: async (collection, filter) => {
+      const { total } = await those(collection, filter)
+        .select(({ fn }) => fn.countAll<number | string>().as("total"))
+        .executeTakeFirstOrThrow()
+      // PostgreSQL's driver gives a count as text.
+      return Number(total)
+    },
     update: (collection, id, update) =>
       write(async (transaction) => {
         const before = await find(transaction, collection, id)
@@ -132,6 +184,7 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
         if (more) return
         for await (const device of devices) await transaction.executeQuery(statements.insert(collection, device))
       }),
+    pageTokenKey: Buffer.from(secret.value, "base64url"),
     ping: async () => {
       await sql`select 1`.execute(kysely)
     },

@@ -1,15 +1,21 @@
-import {
-  type Device,
-  type Page,
-  type PropertyName,
-  type WholeDevice,
-  deviceODataType,
-  parseDeviceUpdate
-} from "@workanywhere/domain"
+import { type PropertyName, type WholeDevice, deviceODataType, parseDeviceUpdate } from "@workanywhere/domain"
 import { type Context, type Handler, Hono } from "hono"
+import { type Writing, acceptedOf, acceptsText, jsonType, writtenDevice } from "./device-body.ts"
+import { type Filter, deviceFilter } from "./device-filter.ts"
+import { deviceOrder, positionOf } from "./device-order.ts"
 import { type Collection, type DeviceStore, collectionOf } from "./device-store.ts"
 import { ApiError, jsonBody } from "./errors.ts"
-import { nextLink, pageSize, queryOptions, selectedProperties, startOfPage } from "./odata-query.ts"
+import {
+  countWanted,
+  nextLink,
+  pageSize,
+  queryOptions,
+  selectedProperties,
+  skippedRows,
+  startOfPage
+} from "./odata-query.ts"
+import { pageTokens } from "./page-token.ts"
+import { type Preferences, preferencesOf } from "./preferences.ts"
 import { type Env, reply } from "./reply.ts"
 
 /** The roots that the resource is served under, alike in both (reference 1.6). */
@@ -25,13 +31,56 @@ const contextOf = (
   metricId: string,
   selected: ReadonlyArray<PropertyName> | undefined
 ): string => {
-  const key = encodeURIComponent(metricId.replaceAll("'", "''"))
   const projection = selected === undefined ? "" : `(${selected.join(",")})`
-  return `${originOf(c.req.url)}/${version}/$metadata#${metrics}('${key}')/metricDevices${projection}`
+  return `${originOf(c.req.url)}/${version}/$metadata#${devicesOf(metricId)}${projection}`
 }
 
-const projected = (device: WholeDevice, selected: ReadonlyArray<PropertyName> | undefined): Device =>
-  selected === undefined ? device : Object.fromEntries(selected.map((name) => [name, device[name]]))
+const devicesOf = (metricId: string): string =>
+  `${metrics}('${encodeURIComponent(metricId.replaceAll("'", "''"))}')/metricDevices`
+
+const includeUnknownMembers = "include-unknown-enum-members"
+
+const writingFor = (
+  c: Context<Env>,
+  version: Version,
+  metricId: string,
+  preferences: Preferences,
+  selected?: ReadonlyArray<PropertyName>
+): Writing => ({
+  ...acceptedOf(c.req.header("accept")),
+  unknownMembers: preferences.has(includeUnknownMembers),
+  selected,
+  address: `${originOf(c.req.url)}/${version}/${devicesOf(metricId)}`
+})
+
+/** Headers that say how devices were written, and which preferences that followed. */
+const headersFor = (writing: Writing, ...applied: ReadonlyArray<string>): Readonly<Record<string, string>> => {
+  const preferences = writing.unknownMembers ? [includeUnknownMembers, ...applied] : applied
+  return {
+    "content-type": jsonType(writing),
+    ...(preferences.length === 0 ? {} : { "preference-applied": preferences.join(", ") })
+  }
+}
+
+/** The answer that shows one device. */
+const replyDevice = (
+  c: Context<Env>,
+  version: Version,
+  metricId: string,
+  device: WholeDevice,
+  selected?: ReadonlyArray<PropertyName>
+): Response => {
+  const writing = writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
+  const head = {
+    "@odata.context": `${contextOf(c, version, metricId, selected)}/$entity`,
+    "@odata.type": deviceODataType
+  }
+  const body = { ...(writing.level === "none" ? {} : head), ...writtenDevice(writing, device) }
+  return reply(c, 200, body, headersFor(writing))
+}
+
+const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
+  filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })
 
 const collectionFor = (c: Context<Env>, metricId: string): Collection => {
   const collection = collectionOf(c.get("tenant"), metricId)
@@ -59,19 +108,46 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
     .get(collectionPath, async (c) => {
       const metricId = c.req.param("metricId")
       const collection = collectionFor(c, metricId)
-      const options = queryOptions(c.req.url, ["select", "skiptoken", "top"])
+      const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
+      const preferences = preferencesOf(c.req.header("prefer"))
       const selected = selectedProperties(options.select)
-      const { size, preferenceApplied } = pageSize(options.top, c.req.header("prefer"))
-      const { devices, more } = await store.page(collection, startOfPage(options.skiptoken), size)
+      const filter = filterOf(options.filter, preferences)
+      const order = deviceOrder(options.orderby)
+      const { size, preferenceApplied } = pageSize(options.top, preferences)
+      const { count, filter: filtering, orderby, select, top } = options
+      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, count, filtering, orderby, select, top])
+      const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
+      const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
+      const { devices, more } = await store.search(collection, query, size)
       const last = devices.at(-1)
-      const page: Page<Device> = {
-        "@odata.context": contextOf(c, version, metricId, selected),
-        ...(more && last !== undefined ? { "@odata.nextLink": nextLink(c.req.url, last.id) } : {}),
-        value: selected === undefined ? devices : devices.map((device) => projected(device, selected))
+      const writing = writingFor(c, version, metricId, preferences, selected)
+      const page = {
+        ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
+        ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
+        ...(more && last !== undefined
+          ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal(positionOf(order, last))) }
+          : {}),
+        value: devices.map((device) => writtenDevice(writing, device))
       }
-      return reply(c, 200, page, preferenceApplied ? { "preference-applied": `odata.maxpagesize=${size}` } : {})
+      return reply(
+        c,
+        200,
+        page,
+        preferenceApplied ? headersFor(writing, `odata.maxpagesize=${size}`) : headersFor(writing)
+      )
     })
     .all(collectionPath, only("GET, HEAD"))
+
+    .get(`${collectionPath}/$count`, async (c) => {
+      const collection = collectionFor(c, c.req.param("metricId"))
+      const { filter } = queryOptions(c.req.url, ["filter"])
+      if (!acceptsText(c.req.header("accept"))) {
+        throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
+      }
+      const total = await store.count(collection, filterOf(filter, preferencesOf(c.req.header("prefer"))))
+      return reply(c, 200, total, { "content-type": "text/plain" })
+    })
+    .all(`${collectionPath}/$count`, only("GET, HEAD"))
 
     .get(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
@@ -79,11 +155,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       const selected = selectedProperties(queryOptions(c.req.url, ["select"]).select)
       const device = await store.find(collection, deviceId)
       if (device === undefined) throw noDevice(metricId, deviceId)
-      return reply(c, 200, {
-        "@odata.context": `${contextOf(c, version, metricId, selected)}/$entity`,
-        "@odata.type": deviceODataType,
-        ...projected(device, selected)
-      })
+      return replyDevice(c, version, metricId, device, selected)
     })
     .patch(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
@@ -92,11 +164,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       const update = await jsonBody(c, parseDeviceUpdate)
       const device = await store.update(collection, deviceId, update)
       if (device === undefined) throw noDevice(metricId, deviceId)
-      return reply(c, 200, {
-        "@odata.context": `${contextOf(c, version, metricId, undefined)}/$entity`,
-        "@odata.type": deviceODataType,
-        ...device
-      })
+      return replyDevice(c, version, metricId, device)
     })
     .all(devicePath, only("GET, HEAD, PATCH"))
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { type PropertyKind, type PropertyName, isNullable, properties } from "@workanywhere/domain"
 import type { Kysely } from "kysely"
 import type { Database } from "./database.ts"
@@ -14,7 +15,11 @@ export type DeviceRow = { readonly tenant: string; readonly metric: string; read
 export interface Tables {
   readonly migrations: { readonly version: number; readonly appliedAt: string }
   readonly devices: DeviceRow
+  readonly secrets: { readonly name: string; readonly value: string }
 }
+
+/** Row of `secrets` that signs page tokens, base64url. */
+export const pageTokenSecret = "pageToken"
 
 const columnTypes = {
   string: "text",
@@ -44,6 +49,16 @@ const migrations: ReadonlyArray<Migration> = [
       )
     }
     await table.addPrimaryKeyConstraint("devices_key", ["tenant", "metric", "id"]).execute()
+  },
+  // In the store, so that every process over it makes and takes the same links, also after a restart.
+  async (transaction) => {
+    await transaction.schema
+      .createTable("secrets")
+      .addColumn("name", "text", (column) => column.primaryKey())
+      .addColumn("value", "text", (column) => column.notNull())
+      .execute()
+    const value = randomBytes(32).toString("base64url")
+    await transaction.insertInto("secrets").values({ name: pageTokenSecret, value }).execute()
   }
 ]
 

@@ -12,7 +12,7 @@ type Segments = ReadonlyMap<string, readonly [name: string, place: Place]>
 const segments = (places: Readonly<Record<string, Place>>): Segments =>
   new Map(Object.entries(places).map((entry) => [entry[0].toLowerCase(), entry]))
 
-const metricDevices: Place = { key: {} }
+const metricDevices: Place = { segments: segments({ $count: {} }), key: {} }
 const metrics: Place = { key: { segments: segments({ metricDevices }) } }
 const deviceManagement: Place = { segments: segments({ userExperienceAnalyticsWorkFromAnywhereMetrics: metrics }) }
 const version: Place = { segments: segments({ deviceManagement }) }

@@ -1,5 +1,9 @@
-import { type PropertyName, nearMiss, property, propertyNames } from "@workanywhere/domain"
+import type { PropertyName } from "@workanywhere/domain"
+import type { Position } from "./device-order.ts"
+import { deviceProperty } from "./device-property.ts"
 import { ApiError } from "./errors.ts"
+import type { PageTokens } from "./page-token.ts"
+import type { Preferences } from "./preferences.ts"
 
 const systemOptions = [
   "apply",
@@ -21,7 +25,7 @@ const systemOptions = [
 ] as const
 
 /** A query option of OData that some route serves. */
-export type ServedOption = "select" | "skiptoken" | "top"
+export type ServedOption = "count" | "filter" | "orderby" | "select" | "skip" | "skiptoken" | "top"
 
 /** The served options that a request has, as text. */
 export type QueryOptions = { readonly [Name in ServedOption]?: string }
@@ -59,65 +63,86 @@ export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): 
   return options
 }
 
+const longestSelect = 4_096
+
 /** The properties that `$select` asks for, each once, in the order asked; `undefined` when it asks for all. */
 export const selectedProperties = (select: string | undefined): ReadonlyArray<PropertyName> | undefined => {
   if (select === undefined) return undefined
+  if (select.length > longestSelect) {
+    throw new ApiError("BadRequest", `The query option '$select' is longer than ${longestSelect} characters.`)
+  }
   const names = select.split(",").map((name) => name.trim())
   if (names.includes("*")) return undefined
-  return [...new Set(names.map(selectedProperty))]
-}
-
-const selectedProperty = (name: string): PropertyName => {
-  const known = property(name)
-  if (known !== undefined) return known.name
-  const meant = nearMiss(name, propertyNames)
-  throw new ApiError(
-    "BadRequest",
-    `Could not find a property named '${name.slice(0, 60)}' on type ` +
-      `'microsoft.graph.userExperienceAnalyticsWorkFromAnywhereDevice'${meant === undefined ? "" : `; did you mean '${meant}'?`}`
-  )
+  return [...new Set(names.map((name) => deviceProperty(name).name))]
 }
 
 const standardPageSize = 100
 const largestPageSize = 999
 
+const wholeNumber = (option: ServedOption, text: string): number => {
+  if (!/^\d+$/.test(text)) {
+    throw new ApiError("BadRequest", `The query option '$${option}' requires a non-negative integer.`)
+  }
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
+}
+
 /** What a caller asks a page to hold: `$top`, and a preference that wins when it is smaller. */
 export const pageSize = (
   top: string | undefined,
-  prefer: string | undefined
+  preferences: Preferences
 ): { readonly size: number; readonly preferenceApplied: boolean } => {
-  if (top !== undefined && !/^\d+$/.test(top)) {
-    throw new ApiError("BadRequest", "The query option '$top' requires a non-negative integer.")
-  }
-  const asked = top === undefined ? undefined : Math.min(Number(top), largestPageSize)
+  const asked = top === undefined ? undefined : Math.min(wholeNumber("top", top), largestPageSize)
+  const preferred = preferences.get("maxpagesize") ?? ""
   // A preference that is not understood is ignored, as the protocol wants it.
-  const preferred = /(?:^|[,;\s])(?:odata\.)?maxpagesize\s*=\s*"?0*([1-9]\d*)\b/i.exec(prefer ?? "")?.[1]
-  if (preferred === undefined) return { size: asked ?? standardPageSize, preferenceApplied: false }
+  if (!/^0*[1-9]\d*$/.test(preferred)) return { size: asked ?? standardPageSize, preferenceApplied: false }
   return { size: Math.min(Number(preferred), asked ?? largestPageSize), preferenceApplied: true }
 }
 
-// The letter is the version of the token: another one can follow without misreading old links.
-const tokenPrefix = "a"
-
-const tokenAfter = (id: string): string => tokenPrefix + Buffer.from(id).toString("base64url")
-
-/** The id behind which a page starts; the empty text, which is before every id, when there is no token. */
-export const startOfPage = (skiptoken: string | undefined): string => {
-  if (skiptoken === undefined) return ""
-  const id = Buffer.from(skiptoken.slice(tokenPrefix.length), "base64url").toString()
-  if (id === "" || tokenAfter(id) !== skiptoken) {
-    throw new ApiError("BadRequest", "The query option '$skiptoken' is not one that this service has made.")
+/** How many devices `$skip` leaves out. A link goes on behind the page before, so the two do not go together. */
+export const skippedRows = ({ skip, skiptoken }: QueryOptions): number => {
+  if (skip === undefined) return 0
+  if (skiptoken !== undefined) {
+    throw new ApiError("BadRequest", "The query options '$skip' and '$skiptoken' cannot be given together.")
   }
-  return id
+  return wholeNumber("skip", skip)
 }
 
-/** The address of the page behind a row: that of the request, with all its options and another `$skiptoken`. */
-export const nextLink = (url: string, lastId: string): string => {
+/** Whether `$count` asks for the number of all matches. */
+export const countWanted = (count: string | undefined): boolean => {
+  if (count === undefined || /^false$/i.test(count)) return false
+  if (/^true$/i.test(count)) return true
+  throw new ApiError("BadRequest", "The query option '$count' requires 'true' or 'false'.")
+}
+
+/** The place behind which a page starts; `undefined` for the first page. */
+export const startOfPage = (skiptoken: string | undefined, tokens: PageTokens): Position | undefined => {
+  if (skiptoken === undefined) return undefined
+  const position = tokens.open(skiptoken)
+  if (position === undefined) {
+    throw new ApiError(
+      "BadRequest",
+      "The query option '$skiptoken' is not one that this service has made for this query."
+    )
+  }
+  return position
+}
+
+// The server takes 16 KiB of headers, the address among them.
+const longestToken = 4_096
+
+/** The address of the page behind a place: that of the request with its options, and `$skiptoken` in place of `$skip`. */
+export const nextLink = (url: string, skiptoken: string): string => {
+  if (skiptoken.length > longestToken) {
+    throw new ApiError(
+      "BadRequest",
+      "The query option '$orderby' names a property whose text is too long to continue behind it; order by another one."
+    )
+  }
   const kept = queryOf(url)
     .split("&")
-    .filter((option) => option !== "" && ![...new URLSearchParams(option).keys()].some(isSkiptoken))
+    .filter((option) => option !== "" && ![...new URLSearchParams(option).keys()].some(startsThePage))
   const path = url.split("?", 1)[0]
-  return `${path}?${[...kept, `$skiptoken=${tokenAfter(lastId)}`].join("&")}`
+  return `${path}?${[...kept, `$skiptoken=${skiptoken}`].join("&")}`
 }
 
-const isSkiptoken = (name: string): boolean => systemOption(name) === "skiptoken"
+const startsThePage = (name: string): boolean => ["skip", "skiptoken"].includes(systemOption(name) ?? "")

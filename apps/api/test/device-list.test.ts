@@ -97,13 +97,9 @@ describe("the list", () => {
   })
 
   it.for([
-    ["?$filter=id eq 'a'", "$filter"],
     ["?filter=id", "$filter"],
-    ["?$orderBy=id", "$orderby"],
-    ["?$count=true", "$count"],
     ["?$expand=x", "$expand"],
     ["?$search=x", "$search"],
-    ["?$skip=1", "$skip"],
     ["?$colour=red", "$colour"],
     ["?%24filter=x", "$filter"],
     ["?$top=-1", "$top"],

@@ -184,7 +184,7 @@ describe("a store file", () => {
     const path = join(folder.path, "devices.sqlite")
     await (await openDeviceStore(`sqlite:${path}`)).close()
     using database = new DatabaseSync(path)
-    database.exec("insert into migrations values (2, '2030-01-01')")
+    database.exec("insert into migrations select max(version) + 1, '2030-01-01' from migrations")
     await expect(openDeviceStore(`sqlite:${path}`)).rejects.toThrow("it was written by a newer version of this service")
   })
 })
