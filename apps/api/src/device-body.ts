@@ -4,8 +4,8 @@ import {
   type WholeDevice,
   deviceODataType,
   enumOf,
-  properties,
-  unknownFutureValue
+  knownMember,
+  properties
 } from "@workanywhere/domain"
 import { parseAccept } from "hono/utils/accept"
 import { enumTypeName } from "./graph-types.ts"
@@ -60,9 +60,9 @@ const enumRows = properties.flatMap(({ name, kind }) => {
 
 /** A device whose enums show no member that came after the sentinel (reference 1.4). */
 const masked = (device: WholeDevice): WholeDevice => {
-  const unknown = enumRows.filter(({ name, of }) => !Object.hasOwn(of, String(device[name])))
-  if (unknown.length === 0) return device
-  return { ...device, ...Object.fromEntries(unknown.map(({ name }) => [name, unknownFutureValue])) }
+  if (enumRows.every(({ name, of }) => Object.hasOwn(of, String(device[name])))) return device
+  const members = enumRows.map(({ name, of }) => [name, knownMember(of, String(device[name]))])
+  return { ...device, ...Object.fromEntries(members) }
 }
 
 /** How devices are written for one request. */
@@ -72,32 +72,25 @@ export interface Writing extends Accepted {
   /** The properties that were asked for; all, when `undefined`. */
   readonly selected: ReadonlyArray<PropertyName> | undefined
   /** Address of the devices, to which a key is added. */
-  readonly address: string
+  readonly address: () => string
 }
 
-/** Annotations of a single device, at a level. */
-const annotations = ({ level, address }: Writing, { id }: WholeDevice): Readonly<Record<string, string>> => {
-  if (level !== "full") return {}
-  const itself = `${address}('${encodeURIComponent(id.replaceAll("'", "''"))}')`
+/** What a device says about itself at the level `full`. */
+const annotations = ({ selected, address }: Writing, { id }: WholeDevice): Readonly<Record<string, string>> => {
+  const itself = `${address()}('${encodeURIComponent(id.replaceAll("'", "''"))}')`
+  const enums = enumRows.filter(({ name }) => selected === undefined || selected.includes(name))
   return {
     "@odata.type": deviceODataType,
     "@odata.id": itself,
     "@odata.editLink": itself,
-    ...Object.fromEntries(enumRows.map(({ name, type }) => [`${name}@odata.type`, type]))
+    ...Object.fromEntries(enums.map(({ name, type }) => [`${name}@odata.type`, type]))
   }
 }
 
 /** A device as it stands in a body. */
 export const writtenDevice = (writing: Writing, device: WholeDevice): Device => {
   const shown = writing.unknownMembers ? device : masked(device)
-  if (writing.level !== "full" && writing.selected === undefined) return shown
-  const names = writing.selected
-  const notes = Object.entries(annotations(writing, device)).filter(([note]) => {
-    const of = note.slice(0, note.indexOf("@"))
-    return of === "" || names === undefined || names.some((name) => name === of)
-  })
-  return {
-    ...Object.fromEntries(notes),
-    ...(names === undefined ? shown : Object.fromEntries(names.map((name) => [name, shown[name]])))
-  }
+  const values =
+    writing.selected === undefined ? shown : Object.fromEntries(writing.selected.map((name) => [name, shown[name]]))
+  return writing.level === "full" ? { ...annotations(writing, device), ...values } : values
 }

@@ -6,6 +6,7 @@ import { deviceOrder, positionOf } from "./device-order.ts"
 import { type Collection, type DeviceStore, collectionOf } from "./device-store.ts"
 import { ApiError, jsonBody } from "./errors.ts"
 import {
+  continuedOptions,
   countWanted,
   nextLink,
   pageSize,
@@ -50,15 +51,18 @@ const writingFor = (
   ...acceptedOf(c.req.header("accept")),
   unknownMembers: preferences.has(includeUnknownMembers),
   selected,
-  address: `${originOf(c.req.url)}/${version}/${devicesOf(metricId)}`
+  address: () => `${originOf(c.req.url)}/${version}/${devicesOf(metricId)}`
 })
 
 /** Headers that say how devices were written, and which preferences that followed. */
-const headersFor = (writing: Writing, ...applied: ReadonlyArray<string>): Readonly<Record<string, string>> => {
-  const preferences = writing.unknownMembers ? [includeUnknownMembers, ...applied] : applied
+const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record<string, string>> => {
+  const applied = [
+    ...(writing.unknownMembers ? [includeUnknownMembers] : []),
+    ...(appliedPageSize === undefined ? [] : [`odata.maxpagesize=${appliedPageSize}`])
+  ]
   return {
     "content-type": jsonType(writing),
-    ...(preferences.length === 0 ? {} : { "preference-applied": preferences.join(", ") })
+    ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
   }
 }
 
@@ -114,8 +118,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       const filter = filterOf(options.filter, preferences)
       const order = deviceOrder(options.orderby)
       const { size, preferenceApplied } = pageSize(options.top, preferences)
-      const { count, filter: filtering, orderby, select, top } = options
-      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, count, filtering, orderby, select, top])
+      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
       const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
       const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
       const { devices, more } = await store.search(collection, query, size)
@@ -129,23 +132,20 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
           : {}),
         value: devices.map((device) => writtenDevice(writing, device))
       }
-      return reply(
-        c,
-        200,
-        page,
-        preferenceApplied ? headersFor(writing, `odata.maxpagesize=${size}`) : headersFor(writing)
-      )
+      return reply(c, 200, page, headersFor(writing, preferenceApplied ? size : undefined))
     })
     .all(collectionPath, only("GET, HEAD"))
 
     .get(`${collectionPath}/$count`, async (c) => {
       const collection = collectionFor(c, c.req.param("metricId"))
       const { filter } = queryOptions(c.req.url, ["filter"])
+      const preferences = preferencesOf(c.req.header("prefer"))
       if (!acceptsText(c.req.header("accept"))) {
         throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
       }
-      const total = await store.count(collection, filterOf(filter, preferencesOf(c.req.header("prefer"))))
-      return reply(c, 200, total, { "content-type": "text/plain" })
+      const total = await store.count(collection, filterOf(filter, preferences))
+      const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
+      return reply(c, 200, total, { "content-type": "text/plain", ...applied })
     })
     .all(`${collectionPath}/$count`, only("GET, HEAD"))
 

@@ -114,6 +114,15 @@ export const countWanted = (count: string | undefined): boolean => {
   throw new ApiError("BadRequest", "The query option '$count' requires 'true' or 'false'.")
 }
 
+/** The options that a link repeats: with others it would continue another query. */
+export const continuedOptions = ({
+  count,
+  filter,
+  orderby,
+  select,
+  top
+}: QueryOptions): ReadonlyArray<string | undefined> => [count, filter, orderby, select, top]
+
 /** The place behind which a page starts; `undefined` for the first page. */
 export const startOfPage = (skiptoken: string | undefined, tokens: PageTokens): Position | undefined => {
   if (skiptoken === undefined) return undefined

@@ -39,6 +39,22 @@ describe("Microsoft's JavaScript client", () => {
     expect(await microsoftClient().api(`${devices}/${documentedId}`).get()).toEqual(updated)
   })
 
+  it("filters, sorts, counts and selects", async () => {
+    const page: unknown = await microsoftClient()
+      .api(devices)
+      .filter("upgradeEligibility eq 'capable' and startswith(deviceName,'P') eq false")
+      .orderby("windowsScore desc")
+      .select("id,windowsScore")
+      .count(true)
+      .top(5)
+      .get()
+    expect(page).toMatchObject({
+      "@odata.count": expect.any(Number),
+      "@odata.nextLink": expect.stringContaining("$skiptoken="),
+      value: Array.from({ length: 5 }, () => ({ id: expect.any(String) }))
+    })
+  })
+
   // It follows no link that does not start with https, so a plain port is not enough for its iterator.
   it("iterates over all pages, with the options of the first, when its requests go to the app itself", async () => {
     await using opened = await openedApp(

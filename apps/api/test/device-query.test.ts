@@ -27,19 +27,22 @@ const addressOf = (options: Readonly<Record<string, string | undefined>>): strin
 const orderText = (keys: ReadonlyArray<Key>): string | undefined =>
   keys.length === 0 ? undefined : keys.map(({ name, direction }) => name + direction).join(",")
 
+const query = fc.record({
+  filter: fc.option(condition),
+  keys: order,
+  size: fc.integer({ min: 1, max: 7 }),
+  skip: fc.integer({ min: 0, max: 4 })
+})
+
 describe.each(storeKinds)("a list that is filtered, sorted and paged, with the store in %s", (kind) => {
   it("gives what a model in memory gives, and counts all of it on every page", { timeout: 60_000 }, async () => {
     const devices = fc.uniqueArray(device, { selector: ({ id }) => id, maxLength: 25 })
+    const queries = fc.array(query, { minLength: 1, maxLength: 12 })
     await fc.assert(
-      fc.asyncProperty(
-        devices,
-        fc.option(condition),
-        order,
-        fc.integer({ min: 1, max: 7 }),
-        fc.integer({ min: 0, max: 4 }),
-        async (rows, filter, keys, size, skip) => {
-          await using opened = await openedApp(kind, [])
-          await opened.store.fillEmpty(standing, yielded(rows))
+      fc.asyncProperty(devices, queries, async (rows, several) => {
+        await using opened = await openedApp(kind, [])
+        await opened.store.fillEmpty(standing, yielded(rows))
+        for (const { filter, keys, size, skip } of several) {
           const matches = sorted(rows, keys).filter((row) => filter === null || filter.holds(row) === true)
           const seen: Array<string> = []
           let next: string | undefined = addressOf({
@@ -59,8 +62,8 @@ describe.each(storeKinds)("a list that is filtered, sorted and paged, with the s
           }
           expect(seen).toEqual(matches.slice(skip).map(({ id }) => id))
         }
-      ),
-      { numRuns: kind === "memory" ? 200 : 50 }
+      }),
+      { numRuns: kind === "memory" ? 100 : 20 }
     )
   })
 })

@@ -71,7 +71,8 @@ describe("$filter", () => {
     ["id eq 'a' or id eq 'b' and id eq 'c'", "a"],
     ["ID eq 'a'", expect.stringContaining("did you mean 'id'?")],
     ["  NOT (((id) EQ 'a')) AND\tFALSE eq tenantAttached ", "c"],
-    ["deviceName eq deviceId", "ab"]
+    ["deviceName eq deviceId", "ab"],
+    ["not (deviceName lt model)", "abc"]
   ] as const)("%s finds %s", async ([filter, found]) => {
     expect(await matching(filter)).toEqual(found)
   })
