@@ -11,7 +11,7 @@ import { parseAccept } from "hono/utils/accept"
 import { enumTypeName } from "./graph-types.ts"
 
 /** How much a body says about itself besides the values. */
-export type MetadataLevel = "none" | "minimal" | "full"
+type MetadataLevel = "none" | "minimal" | "full"
 
 /** What a caller accepts, as far as it changes a body. */
 export interface Accepted {

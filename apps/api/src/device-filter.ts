@@ -43,7 +43,7 @@ export type Filter =
     }
 
 /** A value that is not null. */
-export type Value = string | number | boolean
+type Value = string | number | boolean
 
 type Kind = "text" | "number" | "truth"
 

@@ -39,7 +39,7 @@ interface DevicePage {
 }
 
 /** Which devices of a collection are asked for, and in which order. */
-export interface DeviceQuery {
+interface DeviceQuery {
   readonly filter?: Filter | undefined
   readonly order: Order
   /** Only those behind this place in the order. */

@@ -1,7 +1,7 @@
 import type { PropertyKind } from "@workanywhere/domain"
 
 /** How Graph names the types of values that are not OData's own; the namespace stands before it (reference 1.3). */
-export const enumTypeNames = {
+const enumTypeNames = {
   upgradeEligibility: "microsoft.graph.operatingSystemUpgradeEligibility",
   healthState: "microsoft.graph.userExperienceAnalyticsHealthState"
 } as const satisfies Partial<Record<PropertyKind, string>>
