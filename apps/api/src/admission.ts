@@ -6,7 +6,8 @@ import { unknownSegment } from "./odata-path.ts"
 import { permissionsFor } from "./permissions.ts"
 import type { Env } from "./reply.ts"
 
-const longestUrl = 8_192
+/** In characters; also what a link in an answer must fit into. */
+export const longestUrl = 8_192
 
 /** Probes are asked by machines that have no token. */
 const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])

@@ -1,4 +1,5 @@
 import type { PropertyName } from "@workanywhere/domain"
+import { longestUrl } from "./admission.ts"
 import type { Position } from "./device-order.ts"
 import { deviceProperty } from "./device-property.ts"
 import { ApiError } from "./errors.ts"
@@ -136,22 +137,21 @@ export const startOfPage = (skiptoken: string | undefined, tokens: PageTokens): 
   return position
 }
 
-// The server takes 16 KiB of headers, the address among them.
-const longestToken = 4_096
-
 /** The address of the page behind a place: that of the request with its options, and `$skiptoken` in place of `$skip`. */
 export const nextLink = (url: string, skiptoken: string): string => {
-  if (skiptoken.length > longestToken) {
-    throw new ApiError(
-      "BadRequest",
-      "The query option '$orderby' names a property whose text is too long to continue behind it; order by another one."
-    )
-  }
   const kept = queryOf(url)
     .split("&")
     .filter((option) => option !== "" && ![...new URLSearchParams(option).keys()].some(startsThePage))
   const path = url.split("?", 1)[0]
-  return `${path}?${[...kept, `$skiptoken=${skiptoken}`].join("&")}`
+  const link = `${path}?${[...kept, `$skiptoken=${skiptoken}`].join("&")}`
+  if (link.length > longestUrl) {
+    throw new ApiError(
+      "BadRequest",
+      `The link to the next page would be longer than the ${longestUrl} characters that are accepted; ` +
+        "use a shorter query, or an '$orderby' of shorter texts."
+    )
+  }
+  return link
 }
 
 const startsThePage = (name: string): boolean => ["skip", "skiptoken"].includes(systemOption(name) ?? "")
