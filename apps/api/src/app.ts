@@ -4,7 +4,13 @@ import type { Authentication } from "./auth.ts"
 import { type DeviceStore, localTenant } from "./device-store.ts"
 import { deviceRoutes } from "./devices.ts"
 import { ApiError, renderError } from "./errors.ts"
+import { contentEtag, noEtag } from "./etag.ts"
+import { metricRoutes } from "./metrics.ts"
+import { type Version } from "./odata-address.ts"
+import { batchRoutes } from "./odata-batch.ts"
 import { odataPath, unknownSegment } from "./odata-path.ts"
+import { reportRoutes } from "./reports.ts"
+import { serviceRoutes } from "./service-document.ts"
 import { type Env, idsOf, reply } from "./reply.ts"
 
 /** Where the service says what it did; a pino logger is one. Lines hold ids and no bodies, headers or queries. */
@@ -22,11 +28,24 @@ export interface Dependencies {
   readonly log?: Log
   /** How callers prove who they are; without it nobody has to, and everyone sees the same rows. */
   readonly authentication?: Authentication | undefined
+  /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
+  readonly etag?: boolean
 }
 
 /** The service without a port: `fetch` and `request` answer as a server would. */
-export const createApp = ({ store, log = silent, authentication }: Dependencies): Hono<Env> =>
-  new Hono<Env>({ getPath: odataPath })
+export const createApp = ({ store, log = silent, authentication, etag = false }: Dependencies): Hono<Env> => {
+  const versionRoutes = (version: Version): Hono<Env> =>
+    new Hono<Env>()
+      .route("/", serviceRoutes(version))
+      .route("/", metricRoutes(version, store))
+      .route("/", deviceRoutes(version, store, etag ? contentEtag : noEtag))
+      .route("/", reportRoutes(version, store))
+      .route(
+        "/",
+        batchRoutes(version, (request, env) => app.fetch(request, env as object))
+      )
+
+  const app = new Hono<Env>({ getPath: odataPath })
     .use(async (c, next) => {
       const started = performance.now()
       const ids = idsOf(c.req.header("client-request-id"))
@@ -57,8 +76,8 @@ export const createApp = ({ store, log = silent, authentication }: Dependencies)
       }
       return reply(c, 200, { status: "ready" })
     })
-    .route("/beta", deviceRoutes("beta", store))
-    .route("/v1.0", deviceRoutes("v1.0", store))
+    .route("/beta", versionRoutes("beta"))
+    .route("/v1.0", versionRoutes("v1.0"))
     .notFound((c) => {
       const segment = unknownSegment(c.req.path)
       const message =
@@ -73,3 +92,6 @@ export const createApp = ({ store, log = silent, authentication }: Dependencies)
       }
       return renderError(c, error)
     })
+
+  return app
+}

@@ -23,6 +23,8 @@ export interface Settings {
   readonly jwksUrl: string | undefined
   /** Which behaviour of Graph is shown; `documented` is that of Microsoft's pages. */
   readonly profile: "documented"
+  /** Whether devices have etags, which Graph's rows were never seen with. */
+  readonly etag: "off" | "on"
   /** Synthetic devices to create in an empty store. */
   readonly fleet: number
   /** Which synthetic fleet: the same seed makes the same devices. */
@@ -81,6 +83,7 @@ const schemaWith = (
     authority: z.enum(authorities),
     jwksUrl: z.union([notSet.transform(() => undefined), auth === "entra" ? jwksUrl : z.never()]),
     profile: z.literal("documented"),
+    etag: z.enum(["off", "on"]),
     fleet: wholeNumber(1_000_000),
     fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
   })
@@ -149,6 +152,12 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     standard: "documented",
     meaning: "which behaviour of Graph is shown",
     expected: "documented"
+  },
+  etag: {
+    name: "WFA_ETAG",
+    standard: "off",
+    meaning: "whether devices have etags, for If-Match",
+    expected: "off, or on"
   },
   fleet: {
     name: "WFA_FLEET",

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import {
   type DeviceUpdate,
   type WholeDevice,
@@ -13,6 +14,7 @@ import type { Filter } from "./device-filter.ts"
 import { type Order, type Position, orderById } from "./device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import { groupCommit } from "./group-commit.ts"
+import { type MetricStore, holdMetric, isStanding, metricStore } from "./metric-store.ts"
 import { type DeviceRow, type Stored, type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 
 /** Whose rows everyone sees while nobody has to prove who they are. */
@@ -27,9 +29,9 @@ export interface Collection {
 /** The devices that both standing metrics show. */
 export const standingCollection = (tenant: string): Collection => ({ tenant, metric: standingMetrics[0] })
 
-/** The devices that a metric shows; `undefined` when there is no such metric. */
-export const collectionOf = (tenant: string, metricId: string): Collection | undefined =>
-  standingMetrics.some((standing) => standing === metricId) ? standingCollection(tenant) : undefined
+/** The devices that a metric shows, if there is such a metric. */
+export const collectionOf = (tenant: string, metricId: string): Collection =>
+  isStanding(metricId) ? standingCollection(tenant) : { tenant, metric: metricId }
 
 /** Part of a collection, in the order of the keys. */
 interface DevicePage {
@@ -48,6 +50,12 @@ interface DeviceQuery {
   readonly skip: number
 }
 
+/** What became of a write: the device, nothing found, or a device that was left alone because it is not as expected. */
+export type Written = WholeDevice | undefined | "changed"
+
+/** Whether a device is what a caller expects it to be. */
+export type Expectation = (device: WholeDevice) => boolean
+
 /** The devices, wherever they are kept. A promise of a write resolves when it is durable. */
 export interface DeviceStore {
   readonly find: (collection: Collection, id: string) => Promise<WholeDevice | undefined>
@@ -57,8 +65,22 @@ export interface DeviceStore {
   readonly search: (collection: Collection, query: DeviceQuery, size: number) => Promise<DevicePage>
   /** How many devices a filter is true for; all, without one. */
   readonly count: (collection: Collection, filter: Filter | undefined) => Promise<number>
-  /** The device after the update; `undefined` when there is no such device. */
-  readonly update: (collection: Collection, id: string, update: DeviceUpdate) => Promise<WholeDevice | undefined>
+  /** The device after the update. */
+  readonly update: (
+    collection: Collection,
+    id: string,
+    update: DeviceUpdate,
+    expected?: Expectation
+  ) => Promise<Written>
+  readonly create: (collection: Collection, device: WholeDevice) => Promise<"created" | "exists" | "noMetric">
+  /** The device that was there. */
+  readonly remove: (collection: Collection, id: string, expected?: Expectation) => Promise<Written>
+  /**
+   * Every device of a collection, in the order of the keys, with little in memory and time for others in between. No
+   * snapshot: a device that is written meanwhile comes as it was before or after.
+   */
+  readonly all: (collection: Collection) => AsyncIterable<WholeDevice>
+  readonly metrics: MetricStore
   /** Puts devices into an empty collection, all or none; a collection that has devices is left as it is. */
   readonly fillEmpty: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Random bytes that stay with the store; they sign page tokens. */
@@ -67,6 +89,10 @@ export interface DeviceStore {
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
 }
+
+const anything: Expectation = () => true
+
+const devicesAtOnce = 200
 
 const booleans = properties.filter(({ kind }) => kind === "boolean").map(({ name }) => name)
 
@@ -101,13 +127,27 @@ const statementsFor = (kysely: Kysely<Tables>) => {
     .insertInto("devices")
     .values({ tenant: "", metric: "", id: "", ...blank })
     .compile()
+  const create = kysely
+    .insertInto("devices")
+    .values({ tenant: "", metric: "", id: "", ...blank })
+    .onConflict((clash) => clash.columns(["tenant", "metric", "id"]).doNothing())
+    .compile()
+  const remove = kysely
+    .deleteFrom("devices")
+    .where("tenant", "=", "")
+    .where("metric", "=", "")
+    .where("id", "=", "")
+    .compile()
   return {
     find: ({ tenant, metric }: Collection, id: string) => bind(find, [tenant, metric, id]),
     page: ({ tenant, metric }: Collection, after: string, limit: number) => bind(page, [tenant, metric, after, limit]),
     update: ({ tenant, metric }: Collection, device: WholeDevice) =>
       bind(update, [...writable.map((name) => device[name]), tenant, metric, device.id]),
     insert: ({ tenant, metric }: Collection, device: WholeDevice) =>
-      bind(insert, [tenant, metric, device.id, ...writable.map((name) => device[name])])
+      bind(insert, [tenant, metric, device.id, ...writable.map((name) => device[name])]),
+    create: ({ tenant, metric }: Collection, device: WholeDevice) =>
+      bind(create, [tenant, metric, device.id, ...writable.map((name) => device[name])]),
+    remove: ({ tenant, metric }: Collection, id: string) => bind(remove, [tenant, metric, id])
   }
 }
 
@@ -170,14 +210,43 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
       // PostgreSQL's driver gives a count as text.
       return Number(total)
     },
-    update: (collection, id, update) =>
+    update: (collection, id, update, expected = anything) =>
       write(async (transaction) => {
         const before = await find(transaction, collection, id)
         if (before === undefined) return undefined
+        if (!expected(before)) return "changed"
         const after = applyUpdate(before, update)
         await transaction.executeQuery(statements.update(collection, after))
         return after
       }),
+    create: (collection, device) =>
+      write(async (transaction) => {
+        const { tenant, metric } = collection
+        if (!isStanding(metric) && !(await holdMetric(transaction, tenant, metric))) return "noMetric"
+        const { numAffectedRows = 0n } = await transaction.executeQuery(statements.create(collection, device))
+        return numAffectedRows > 0n ? "created" : "exists"
+      }),
+    remove: (collection, id, expected = anything) =>
+      write(async (transaction) => {
+        const before = await find(transaction, collection, id)
+        if (before === undefined) return undefined
+        if (!expected(before)) return "changed"
+        await transaction.executeQuery(statements.remove(collection, id))
+        return before
+      }),
+    all: async function* (collection) {
+      let after = ""
+      for (;;) {
+        const { devices, more } = await page(kysely, collection, after, devicesAtOnce)
+        yield* devices
+        const last = devices.at(-1)
+        if (!more || last === undefined) return
+        after = last.id
+        // SQLite answers at once, so that nothing else would get its turn.
+        await setImmediate()
+      }
+    },
+    metrics: metricStore(kysely, write),
     fillEmpty: (collection, devices) =>
       database.transact(async (transaction) => {
         const { more } = await page(transaction, collection, "", 0)

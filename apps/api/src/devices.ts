@@ -1,10 +1,22 @@
-import { type PropertyName, type WholeDevice, deviceODataType, parseDeviceUpdate } from "@workanywhere/domain"
-import { type Context, type Handler, Hono } from "hono"
+import {
+  type Device,
+  type PropertyName,
+  type WholeDevice,
+  deviceODataType,
+  parseDeviceUpdate,
+  parseNewDevice,
+  wholeDevice
+} from "@workanywhere/domain"
+import { type Context, Hono } from "hono"
 import { type Writing, acceptedOf, acceptsText, jsonType, writtenDevice } from "./device-body.ts"
 import { type Filter, deviceFilter } from "./device-filter.ts"
 import { deviceOrder, positionOf } from "./device-order.ts"
-import { type Collection, type DeviceStore, collectionOf } from "./device-store.ts"
-import { ApiError, jsonBody } from "./errors.ts"
+import { type Collection, type DeviceStore, type Written, collectionOf } from "./device-store.ts"
+import { type Entity, changed, created, deleted, found } from "./entity.ts"
+import { ApiError, jsonBody, only } from "./errors.ts"
+import { type EtagOf, expectation, noEtag, unexpected } from "./etag.ts"
+import { noMetric, requireMetric } from "./metrics.ts"
+import { type Version, inParentheses, isAddressable, longestKey, metricsPath, rootOf } from "./odata-address.ts"
 import {
   continuedOptions,
   countWanted,
@@ -19,13 +31,6 @@ import { pageTokens } from "./page-token.ts"
 import { type Preferences, preferencesOf } from "./preferences.ts"
 import { type Env, reply } from "./reply.ts"
 
-/** The roots that the resource is served under, alike in both (reference 1.6). */
-export type Version = "beta" | "v1.0"
-
-const metrics = "deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics"
-
-const originOf = (url: string): string => url.slice(0, url.indexOf("/", url.indexOf("//") + 2))
-
 const contextOf = (
   c: Context<Env>,
   version: Version,
@@ -33,11 +38,10 @@ const contextOf = (
   selected: ReadonlyArray<PropertyName> | undefined
 ): string => {
   const projection = selected === undefined ? "" : `(${selected.join(",")})`
-  return `${originOf(c.req.url)}/${version}/$metadata#${devicesOf(metricId)}${projection}`
+  return `${rootOf(c, version)}/$metadata#${devicesOf(metricId)}${projection}`
 }
 
-const devicesOf = (metricId: string): string =>
-  `${metrics}('${encodeURIComponent(metricId.replaceAll("'", "''"))}')/metricDevices`
+const devicesOf = (metricId: string): string => `${metricsPath}${inParentheses(metricId)}/metricDevices`
 
 const includeUnknownMembers = "include-unknown-enum-members"
 
@@ -51,7 +55,7 @@ const writingFor = (
   ...acceptedOf(c.req.header("accept")),
   unknownMembers: preferences.has(includeUnknownMembers),
   selected,
-  address: () => `${originOf(c.req.url)}/${version}/${devicesOf(metricId)}`
+  address: () => `${rootOf(c, version)}/${devicesOf(metricId)}`
 })
 
 /** Headers that say how devices were written, and which preferences that followed. */
@@ -66,52 +70,69 @@ const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record
   }
 }
 
-/** The answer that shows one device. */
-const replyDevice = (
-  c: Context<Env>,
-  version: Version,
-  metricId: string,
-  device: WholeDevice,
-  selected?: ReadonlyArray<PropertyName>
-): Response => {
-  const writing = writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
-  const head = {
-    "@odata.context": `${contextOf(c, version, metricId, selected)}/$entity`,
-    "@odata.type": deviceODataType
-  }
-  const body = { ...(writing.level === "none" ? {} : head), ...writtenDevice(writing, device) }
-  return reply(c, 200, body, headersFor(writing))
-}
-
 const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
   filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })
 
-const collectionFor = (c: Context<Env>, metricId: string): Collection => {
-  const collection = collectionOf(c.get("tenant"), metricId)
-  if (collection === undefined) throw new ApiError("ResourceNotFound", `There is no metric with the id '${metricId}'.`)
-  return collection
+const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: string): Promise<Collection> => {
+  await requireMetric(store, c.get("tenant"), metricId)
+  return collectionOf(c.get("tenant"), metricId)
 }
 
 const noDevice = (metricId: string, deviceId: string): ApiError =>
   new ApiError("ResourceNotFound", `There is no device with the id '${deviceId}' in the metric '${metricId}'.`)
 
-const only =
-  (allow: string): Handler<Env> =>
-  (c) => {
-    throw new ApiError("Request_BadRequest", `The method ${c.req.method} is not served here, only ${allow}.`, {
-      headers: { allow }
+const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
+  const { id = crypto.randomUUID(), ...device } = await jsonBody(c, parseNewDevice)
+  if (!isAddressable(id)) {
+    const message = `id: expected a text of 1 to ${longestKey} characters, or leave it out`
+    throw new ApiError("ModelValidationFailure", `The body does not fit the model: ${message}.`, {
+      details: [{ code: "malformedText", message, target: "id" }]
     })
   }
+  return wholeDevice({ ...device, id })
+}
 
 /** The routes of metric devices under one root. */
-export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> => {
-  const collectionPath = `/${metrics}/:metricId/metricDevices` as const
+export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagOf = noEtag): Hono<Env> => {
+  const collectionPath = `/${metricsPath}/:metricId/metricDevices` as const
   const devicePath = `${collectionPath}/:deviceId` as const
+
+  /** A device as it stands in a body, with its etag if it has one. */
+  const tagged = (writing: Writing, device: WholeDevice): Device & { readonly "@odata.etag"?: string } => {
+    const etag = writing.level === "none" ? undefined : etagOf(device)
+    const written = writtenDevice(writing, device)
+    return etag === undefined ? written : { "@odata.etag": etag, ...written }
+  }
+
+  const entity = (
+    c: Context<Env>,
+    metricId: string,
+    device: WholeDevice,
+    selected?: ReadonlyArray<PropertyName>
+  ): Entity => {
+    const writing = writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
+    const head = {
+      "@odata.context": `${contextOf(c, version, metricId, selected)}/$entity`,
+      "@odata.type": deviceODataType
+    }
+    return {
+      body: { ...(writing.level === "none" ? {} : head), ...tagged(writing, device) },
+      contentType: jsonType(writing),
+      etag: etagOf(device),
+      applied: writing.unknownMembers ? [includeUnknownMembers] : []
+    }
+  }
+
+  const writtenTo = (written: Written, metricId: string, deviceId: string): WholeDevice => {
+    if (written === undefined) throw noDevice(metricId, deviceId)
+    if (written === "changed") throw unexpected(etagOf)
+    return written
+  }
 
   return new Hono<Env>()
     .get(collectionPath, async (c) => {
       const metricId = c.req.param("metricId")
-      const collection = collectionFor(c, metricId)
+      const collection = await collectionFor(c, store, metricId)
       const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
       const preferences = preferencesOf(c.req.header("prefer"))
       const selected = selectedProperties(options.select)
@@ -130,14 +151,28 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
         ...(more && last !== undefined
           ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal(positionOf(order, last))) }
           : {}),
-        value: devices.map((device) => writtenDevice(writing, device))
+        value: devices.map((device) => tagged(writing, device))
       }
       return reply(c, 200, page, headersFor(writing, preferenceApplied ? size : undefined))
     })
-    .all(collectionPath, only("GET, HEAD"))
+    .post(collectionPath, async (c) => {
+      const metricId = c.req.param("metricId")
+      const collection = await collectionFor(c, store, metricId)
+      queryOptions(c.req.url, [])
+      const device = await asNewDevice(c)
+      const outcome = await store.create(collection, device)
+      if (outcome === "noMetric") throw noMetric(metricId)
+      if (outcome === "exists") {
+        const message = `There is a device with the id '${device.id}' in the metric '${metricId}' already.`
+        throw new ApiError("nameAlreadyExists", message)
+      }
+      const address = `${rootOf(c, version)}/${devicesOf(metricId)}${inParentheses(device.id)}`
+      return created(c, address, entity(c, metricId, device))
+    })
+    .all(collectionPath, only("GET, HEAD, POST"))
 
     .get(`${collectionPath}/$count`, async (c) => {
-      const collection = collectionFor(c, c.req.param("metricId"))
+      const collection = await collectionFor(c, store, c.req.param("metricId"))
       const { filter } = queryOptions(c.req.url, ["filter"])
       const preferences = preferencesOf(c.req.header("prefer"))
       if (!acceptsText(c.req.header("accept"))) {
@@ -151,20 +186,26 @@ export const deviceRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
 
     .get(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
-      const collection = collectionFor(c, metricId)
+      const collection = await collectionFor(c, store, metricId)
       const selected = selectedProperties(queryOptions(c.req.url, ["select"]).select)
       const device = await store.find(collection, deviceId)
       if (device === undefined) throw noDevice(metricId, deviceId)
-      return replyDevice(c, version, metricId, device, selected)
+      return found(c, entity(c, metricId, device, selected))
     })
     .patch(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
-      const collection = collectionFor(c, metricId)
+      const collection = await collectionFor(c, store, metricId)
       queryOptions(c.req.url, [])
       const update = await jsonBody(c, parseDeviceUpdate)
-      const device = await store.update(collection, deviceId, update)
-      if (device === undefined) throw noDevice(metricId, deviceId)
-      return replyDevice(c, version, metricId, device)
+      const written = await store.update(collection, deviceId, update, expectation(c, etagOf))
+      return changed(c, entity(c, metricId, writtenTo(written, metricId, deviceId)))
     })
-    .all(devicePath, only("GET, HEAD, PATCH"))
+    .delete(devicePath, async (c) => {
+      const { metricId, deviceId } = c.req.param()
+      const collection = await collectionFor(c, store, metricId)
+      queryOptions(c.req.url, [])
+      writtenTo(await store.remove(collection, deviceId, expectation(c, etagOf)), metricId, deviceId)
+      return deleted(c)
+    })
+    .all(devicePath, only("DELETE, GET, HEAD, PATCH"))
 }

@@ -7,7 +7,7 @@ import {
   type Parsed,
   graphErrorStatus
 } from "@workanywhere/domain"
-import type { Context } from "hono"
+import type { Context, Handler } from "hono"
 import { isDeeperThan } from "./json-depth.ts"
 import { type Env, reply } from "./reply.ts"
 
@@ -66,10 +66,19 @@ export const renderError = (c: Context<Env>, error: Error): Response => {
   return reply(c, graphErrorStatus[code], body, headers)
 }
 
+/** Answers every method that no route before has taken. */
+export const only =
+  (allow: string): Handler<Env> =>
+  (c) => {
+    throw new ApiError("Request_BadRequest", `The method ${c.req.method} is not served here, only ${allow}.`, {
+      headers: { allow }
+    })
+  }
+
 const largestBodyBytes = 1_048_576
 
-const tooLarge = () =>
-  new ApiError("invalidRequest", `The body is larger than the ${largestBodyBytes} bytes that are accepted.`)
+const tooLarge = (mostBytes: number) =>
+  new ApiError("invalidRequest", `The body is larger than the ${mostBytes} bytes that are accepted.`)
 
 const unreadable = () =>
   new ApiError(
@@ -78,25 +87,25 @@ const unreadable = () =>
   )
 
 /** Of undeclared length: as much is read as shows that it is too much. */
-const undeclared = async (body: ReadableStream<Uint8Array>): Promise<Buffer> => {
+const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number): Promise<Buffer> => {
   const chunks: Array<Uint8Array> = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > largestBodyBytes) throw tooLarge()
+    if (bytes > mostBytes) throw tooLarge(mostBytes)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
 }
 
-const bytesOf = async (c: Context<Env>): Promise<Buffer> => {
+const bytesOf = async (c: Context<Env>, mostBytes: number): Promise<Buffer> => {
   const declared = c.req.header("content-length")
   if (declared !== undefined) {
-    if (Number(declared) > largestBodyBytes) throw tooLarge()
+    if (Number(declared) > mostBytes) throw tooLarge(mostBytes)
     // The server cuts a body at its declared length; and the stream below is several times as slow as this.
     return Buffer.from(await c.req.raw.arrayBuffer())
   }
-  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body)
+  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes)
 }
 
 const isJson = (contentType: string): boolean => {
@@ -147,8 +156,8 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** The body of a request, if it is JSON that `parse` accepts. */
-export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> => {
+/** The body of a request, if it is JSON of at most so many bytes. */
+export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknown> => {
   const contentType = c.req.header("content-type")
   if (contentType === undefined) {
     throw new ApiError(
@@ -156,12 +165,16 @@ export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Par
       "Write requests (excluding DELETE) must contain the Content-Type header declaration."
     )
   }
-  const bytes = await bytesOf(c).catch((error: unknown) => {
+  const bytes = await bytesOf(c, mostBytes).catch((error: unknown) => {
     // Else the caller went away in the middle of its body.
     throw error instanceof ApiError ? error : unreadable()
   })
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
   if (!isUtf8(bytes)) throw unreadable()
-  return fitting(parseJson(bytes.toString()), parse)
+  return parseJson(bytes.toString())
 }
+
+/** The body of a request, if it is JSON that `parse` accepts. */
+export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
+  fitting(await jsonOf(c, largestBodyBytes), parse)

@@ -11,11 +11,18 @@ export type DeviceRow = { readonly tenant: string; readonly metric: string; read
   readonly [Name in Exclude<PropertyName, "id">]: Stored
 }
 
+/** A metric that a caller created; those that every tenant has are not kept. */
+export interface MetricRow {
+  readonly tenant: string
+  readonly id: string
+}
+
 /** The tables, as they are after all migrations. */
 export interface Tables {
   readonly migrations: { readonly version: number; readonly appliedAt: string }
   readonly devices: DeviceRow
   readonly secrets: { readonly name: string; readonly value: string }
+  readonly metrics: MetricRow
 }
 
 /** Row of `secrets` that signs page tokens, base64url. */
@@ -59,6 +66,14 @@ const migrations: ReadonlyArray<Migration> = [
       .execute()
     const value = randomBytes(32).toString("base64url")
     await transaction.insertInto("secrets").values({ name: pageTokenSecret, value }).execute()
+  },
+  async (transaction) => {
+    await transaction.schema
+      .createTable("metrics")
+      .addColumn("tenant", "text", (column) => column.notNull())
+      .addColumn("id", "text", (column) => column.notNull())
+      .addPrimaryKeyConstraint("metrics_key", ["tenant", "id"])
+      .execute()
   }
 ]
 

@@ -12,10 +12,28 @@ type Segments = ReadonlyMap<string, readonly [name: string, place: Place]>
 const segments = (places: Readonly<Record<string, Place>>): Segments =>
   new Map(Object.entries(places).map((entry) => [entry[0].toLowerCase(), entry]))
 
+/** A function without parameters, in each way to call it: with its namespace or without, with `()` or without. */
+const functions = (name: string): Segments =>
+  new Map(
+    [name, `${name}()`, `microsoft.graph.${name}`, `microsoft.graph.${name}()`].map((spelling) => [
+      spelling.toLowerCase(),
+      [name, {}]
+    ])
+  )
+
 const metricDevices: Place = { segments: segments({ $count: {} }), key: {} }
 const metrics: Place = { key: { segments: segments({ metricDevices }) } }
-const deviceManagement: Place = { segments: segments({ userExperienceAnalyticsWorkFromAnywhereMetrics: metrics }) }
-const version: Place = { segments: segments({ deviceManagement }) }
+const deviceManagement: Place = {
+  segments: new Map([
+    ...segments({
+      userExperienceAnalyticsWorkFromAnywhereMetrics: metrics,
+      userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric: {},
+      userExperienceAnalyticsWorkFromAnywhereModelPerformance: { key: {} }
+    }),
+    ...functions("userExperienceAnalyticsSummarizeWorkFromAnywhereDevices")
+  ])
+}
+const version: Place = { segments: segments({ deviceManagement, $metadata: {}, $batch: {} }) }
 const root: Place = { segments: segments({ beta: version, "v1.0": version, healthz: {}, readyz: {} }) }
 
 const decoded = (text: string): string => {

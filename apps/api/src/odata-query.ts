@@ -66,16 +66,23 @@ export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): 
 
 const longestSelect = 4_096
 
-/** The properties that `$select` asks for, each once, in the order asked; `undefined` when it asks for all. */
-export const selectedProperties = (select: string | undefined): ReadonlyArray<PropertyName> | undefined => {
+/** What `$select` asks for by names that `known` understands, each once, in the order asked; `undefined` for all. */
+export const selectedNames = <Name extends string>(
+  select: string | undefined,
+  known: (name: string) => Name
+): ReadonlyArray<Name> | undefined => {
   if (select === undefined) return undefined
   if (select.length > longestSelect) {
     throw new ApiError("BadRequest", `The query option '$select' is longer than ${longestSelect} characters.`)
   }
   const names = select.split(",").map((name) => name.trim())
   if (names.includes("*")) return undefined
-  return [...new Set(names.map((name) => deviceProperty(name).name))]
+  return [...new Set(names.map(known))]
 }
+
+/** The properties of a device that `$select` asks for. */
+export const selectedProperties = (select: string | undefined): ReadonlyArray<PropertyName> | undefined =>
+  selectedNames(select, (name) => deviceProperty(name).name)
 
 const standardPageSize = 100
 const largestPageSize = 999

@@ -37,16 +37,15 @@ export const idsOf = (clientRequestId: string | undefined): Pick<RequestFacts, "
  * An answer with the headers that Graph's have (reference 6.5). Made in one piece, because a header that is added to a
  * finished answer makes the server build a slower kind of it.
  */
-export const reply = (
+export const answer = (
   c: Context<Env>,
   status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {}
+  text: string | null,
+  headers: Readonly<Record<string, string>>
 ): Response =>
-  new Response(JSON.stringify(body), {
+  new Response(text, {
     status,
     headers: {
-      "content-type": graphJson,
       "odata-version": "4.0",
       "cache-control": "no-cache",
       "request-id": c.get("requestId"),
@@ -54,3 +53,11 @@ export const reply = (
       ...headers
     }
   })
+
+/** An answer whose body is JSON. */
+export const reply = (
+  c: Context<Env>,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {}
+): Response => answer(c, status, JSON.stringify(body), { "content-type": graphJson, ...headers })

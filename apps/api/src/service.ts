@@ -97,7 +97,7 @@ export const startService = async (
     }
     // Imported when needed: it would be a good part of the time that a start takes.
     const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
-    const server = httpServer(createApp({ store, log, authentication }))
+    const server = httpServer(createApp({ store, log, authentication, etag: settings.etag === "on" }))
     const url = await listen(server, settings)
     return {
       url,

@@ -20,6 +20,7 @@ describe("the settings", () => {
       authority: "https://login.microsoftonline.com",
       jwksUrl: undefined,
       profile: "documented",
+      etag: "off",
       fleet: 0,
       fleetSeed: 1
     })
@@ -36,6 +37,7 @@ describe("the settings", () => {
       WFA_AUTHORITY: "https://login.microsoftonline.us",
       WFA_JWKS_URL: "https://keys.example/keys",
       WFA_PROFILE: "documented",
+      WFA_ETAG: "on",
       WFA_FLEET: "1000000",
       WFA_FLEET_SEED: "7"
     }
@@ -51,6 +53,7 @@ describe("the settings", () => {
         authority: "https://login.microsoftonline.us",
         jwksUrl: "https://keys.example/keys",
         profile: "documented",
+        etag: "on",
         fleet: 1_000_000,
         fleetSeed: 7
       }
@@ -68,6 +71,7 @@ describe("the settings", () => {
       WFA_AUTHORITY: "https://login.example",
       WFA_JWKS_URL: "https://keys.example/keys",
       WFA_PROFILE: "observed",
+      WFA_ETAG: "yes",
       WFA_FLEET: "1000001",
       WFA_FLEET_SEED: "x",
       WFA_BUDGET: "intune"
@@ -82,6 +86,7 @@ describe("the settings", () => {
       "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn",
       "WFA_JWKS_URL: expected with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing",
       "WFA_PROFILE: expected documented",
+      "WFA_ETAG: expected off, or on",
       "WFA_FLEET: expected a whole number from 0 to 1000000",
       "WFA_FLEET_SEED: expected a whole number from 0 to 9007199254740991",
       "WFA_BUDGET is not a setting of this service"

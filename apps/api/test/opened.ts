@@ -2,8 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
-import { createApp } from "../src/app.ts"
-import type { Authentication } from "../src/auth.ts"
+import { type Dependencies, createApp } from "../src/app.ts"
 import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
 
 /** A folder that goes away with the scope it was made in. */
@@ -27,7 +26,7 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
 export const openedApp = async (
   kind: (typeof storeKinds)[number],
   ids: Iterable<string>,
-  authentication?: Authentication
+  options: Pick<Dependencies, "authentication" | "etag"> = {}
 ) => {
   const folder = await temporaryFolder()
   const store = await openDeviceStore(kind === "memory" ? "memory" : `sqlite:${join(folder.path, "devices.sqlite")}`)
@@ -36,7 +35,7 @@ export const openedApp = async (
     []
   const app = createApp({
     store,
-    authentication,
+    ...options,
     log: {
       info: (facts, message) => lines.push({ ...facts, level: "info", message }),
       error: (facts, message) => lines.push({ ...facts, level: "error", message })
@@ -55,6 +54,15 @@ export const openedApp = async (
 
 /** Path of the metrics below a version. */
 export const metricsPath = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics"
+
+/** Path of the hardware readiness below a version. */
+export const readinessPath = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
+
+/** Path of the model performance below a version. */
+export const modelsPath = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereModelPerformance"
+
+/** Path of the summarize function below a version. */
+export const summaryPath = "/deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
 
 /** Path of the collection that most tests look at. */
 export const devicesPath = `/beta${metricsPath}/allDevices/metricDevices`

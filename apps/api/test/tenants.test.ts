@@ -29,7 +29,7 @@ const idsOf: Readonly<Record<Tenant, ReadonlyArray<string>>> = {
 
 /** An app over a store that has rows of these tenants. */
 const world = async (authentication: Authentication, inhabitants: ReadonlyArray<Tenant>) => {
-  const opened = await openedApp("memory", [], authentication)
+  const opened = await openedApp("memory", [], { authentication })
   for (const tenant of inhabitants) {
     const rows = async function* () {
       for (const id of idsOf[tenant]) yield { ...wholeDevice({ id }), model: markOf(tenant) }

@@ -100,7 +100,7 @@ export const openedEntra = async (
     jwksUrl: `${server.url}/keys`,
     ...settings
   })
-  const opened = await openedApp("memory", [], authentication)
+  const opened = await openedApp("memory", [], { authentication })
   for (const tenant of tenants) await opened.store.fillEmpty(standingCollection(tenant), blankDevices(ids))
   return {
     ...opened,

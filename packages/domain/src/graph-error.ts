@@ -1,7 +1,6 @@
 /**
  * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
- * are Graph's generic codes; which code the real service sends with 413, 414, 415, 500 and 503 on this resource is not
- * known.
+ * are Graph's generic codes; which code the real service sends with 409 to 424, 500 and 503 on this resource is not known.
  * `uriTooLong` is none of Graph's list but its status, named as the guideline for new services wants it.
  * Graph may send others: treat a code that is read as open text and decide on the status then.
  */
@@ -12,9 +11,12 @@ export const graphErrorStatus = {
   Forbidden: 403,
   ResourceNotFound: 404,
   Request_BadRequest: 405,
+  nameAlreadyExists: 409,
+  resourceModified: 412,
   invalidRequest: 413,
   uriTooLong: 414,
   notSupported: 415,
+  FailedDependency: 424,
   TooManyRequests: 429,
   generalException: 500,
   serviceNotAvailable: 503
