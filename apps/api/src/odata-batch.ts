@@ -21,7 +21,7 @@ const batchItem = z.strictObject({
   url: z.string().min(1),
   headers: z.exactOptional(z.record(z.string(), z.string())),
   body: z.exactOptional(z.unknown()),
-  dependsOn: z.exactOptional(z.array(z.string()))
+  dependsOn: z.exactOptional(z.array(z.string()).max(mostItems))
 })
 
 const batch = z.strictObject({ requests: z.array(batchItem).min(1) })
@@ -36,8 +36,11 @@ interface ItemAnswer {
   readonly body?: unknown
 }
 
+/** As many faults are named as there can be items: what else is wrong shows when those are mended. */
 const malformed = (details: ReadonlyArray<GraphErrorDetail>): ApiError =>
-  new ApiError("BadRequest", `Invalid batch payload format: ${details[0]?.message}.`, { details })
+  new ApiError("BadRequest", `Invalid batch payload format: ${details[0]?.message}.`, {
+    details: details.slice(0, mostItems)
+  })
 
 const fault = (target: string, what: string): GraphErrorDetail => ({
   code: "malformed",
@@ -103,7 +106,9 @@ const itemsOf = (body: unknown): ReadonlyArray<Item> => {
   }
   const parsed = batch.safeParse(body)
   if (!parsed.success) {
-    throw malformed(parsed.error.issues.map(({ path, message }) => fault(placeOf(path) || "the body", message)))
+    throw malformed(
+      parsed.error.issues.map(({ path, message }) => fault(placeOf(path) || "the body", message.slice(0, 200)))
+    )
   }
   const items = parsed.data.requests
   const known = new Set<string>()
@@ -134,11 +139,10 @@ const bytesOf = (body: unknown, contentType: string): string | Uint8Array => {
   return /^text\//i.test(contentType) ? body : Buffer.from(body, "base64")
 }
 
-const requestOf = (c: Context<Env>, root: string, item: Item): Request => {
+const requestOf = (c: Context<Env>, url: URL, item: Item): Request => {
   const headers = new Headers()
   for (const [name, value] of c.req.raw.headers) if (inherited.test(name)) headers.set(name, value)
   for (const [name, value] of new Headers(item.headers)) if (!dropped.test(name)) headers.set(name, value)
-  const url = `${root}/${item.url.replace(/^\//, "")}`
   if (item.body === undefined) return new Request(url, { method: item.method, headers })
   const body = Buffer.from(bytesOf(item.body, headers.get("content-type") ?? ""))
   headers.set("content-length", String(body.length))
@@ -175,12 +179,13 @@ const itemAnswer = async (id: string, response: Response): Promise<ItemAnswer> =
 /** The route of batches under one root. */
 export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => {
   const answered = async (c: Context<Env>, item: Item): Promise<Response> => {
-    const root = rootOf(c, version)
-    const request = requestOf(c, root, item)
+    const root = new URL(`${rootOf(c, version)}/`)
+    const url = new URL(root.href + item.url.replace(/^\//, ""))
     // Dots in an address must not lead out of the version, and a batch holds no batches.
-    if (!request.url.startsWith(`${root}/`)) {
+    if (!url.href.startsWith(root.href)) {
       return renderError(c, new ApiError("BadRequest", "The address of the request leads out of the version."))
     }
+    const request = requestOf(c, url, item)
     if (odataPath(request) === `/${version}/$batch`) {
       return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
     }
