@@ -1,11 +1,27 @@
-import { Client, GraphError as MicrosoftError, type Middleware, PageIterator } from "@microsoft/microsoft-graph-client"
+import {
+  BatchRequestContent,
+  BatchResponseContent,
+  Client,
+  GraphError as MicrosoftError,
+  type Middleware,
+  PageIterator
+} from "@microsoft/microsoft-graph-client"
 import { type DeviceUpdate, deviceODataType, parseDeviceUpdate, propertyNames } from "@workanywhere/domain"
+import type { ModelPerformance } from "@workanywhere/domain/figures"
 import { GraphError, createGraphClient } from "@workanywhere/graph-client/promise"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
 import { defaultSettings } from "../src/config.ts"
 import { type Service, startService } from "../src/service.ts"
-import { documentedId, documentedUpdate, metricsPath, openedApp } from "./opened.ts"
+import {
+  documentedId,
+  documentedUpdate,
+  metricsPath,
+  modelsPath,
+  openedApp,
+  readinessPath,
+  summaryPath
+} from "./opened.ts"
 
 const fleet = 250
 
@@ -16,6 +32,8 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 const devices = `${metricsPath}/allDevices/metricDevices`
+
+const json = { "content-type": "application/json" }
 
 const rejection = (call: Promise<unknown>): Promise<unknown> =>
   call.then(
@@ -72,6 +90,52 @@ describe("Microsoft's JavaScript client", () => {
     await new PageIterator(client, first, (device: Record<string, unknown>) => seen.push(device) > 0).iterate()
     expect(new Set(seen.map(({ id }) => id)).size).toBe(fleet)
     for (const device of seen) expect(Object.keys(device)).toEqual(["id", "deviceName"])
+  })
+
+  it("creates, lists and deletes", async () => {
+    const client = microsoftClient()
+    const metric: unknown = await client.api(metricsPath).post({ id: "contract" })
+    expect(metric).toMatchObject({ id: "contract" })
+    const inside = `${metricsPath}/contract/metricDevices`
+    expect(await client.api(inside).post({ id: "new", model: "X" })).toMatchObject({ id: "new", model: "X" })
+    expect(await client.api(inside).get()).toMatchObject({ value: [{ id: "new" }] })
+    await client.api(`${inside}/new`).delete()
+    expect(await client.api(inside).get()).toMatchObject({ value: [] })
+    await client.api(`${metricsPath}/contract`).delete()
+    expect(await rejection(client.api(inside).get())).toMatchObject({ statusCode: 404 })
+  })
+
+  it("reads the reports", async () => {
+    const client = microsoftClient()
+    expect(await client.api(readinessPath).get()).toMatchObject({ totalDeviceCount: fleet })
+    expect(await client.api(`${summaryPath}()`).get()).toMatchObject({ totalDevices: fleet })
+    const { value } = (await client.api(modelsPath).get()) as { readonly value: ReadonlyArray<ModelPerformance> }
+    expect(value.reduce((sum, { modelDeviceCount }) => sum + modelDeviceCount, 0)).toBe(fleet)
+  })
+
+  it("sends a batch and finds each answer", async () => {
+    const address = (id: string) => `https://graph.microsoft.com${devices}/${id}`
+    const patch = (id: string, body: object) =>
+      new Request(address(id), { method: "PATCH", headers: json, body: JSON.stringify(body) })
+    const content = new BatchRequestContent([
+      { id: "1", request: patch(documentedId, { model: "batched" }) },
+      { id: "2", request: new Request(address(documentedId)), dependsOn: ["1"] },
+      { id: "3", request: patch("none", { model: "X" }), dependsOn: ["2"] },
+      { id: "4", request: new Request(`https://graph.microsoft.com${devices}`), dependsOn: ["3"] }
+    ])
+    const body: unknown = await microsoftClient()
+      .api("/$batch")
+      .post(await content.getContent())
+    const answers = new BatchResponseContent(body as ConstructorParameters<typeof BatchResponseContent>[0])
+    expect(await answers.getResponseById("1").json()).toMatchObject({ id: documentedId, model: "batched" })
+    expect(await answers.getResponseById("2").json()).toMatchObject({ model: "batched" })
+    expect(await answers.getResponseById("3").json()).toMatchObject({ error: { code: "ResourceNotFound" } })
+    expect([...answers.getResponses()].map(([id, { status }]) => [id, status])).toEqual([
+      ["1", 200],
+      ["2", 200],
+      ["3", 404],
+      ["4", 424]
+    ])
   })
 
   it("understands a failure: status, code, ids and every field", async () => {

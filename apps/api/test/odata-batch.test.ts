@@ -1,4 +1,7 @@
+import { Hono } from "hono"
 import { describe, expect, it } from "vitest"
+import { batchRoutes } from "../src/odata-batch.ts"
+import type { Env } from "../src/reply.ts"
 import {
   devicesPath,
   failureOf,
@@ -175,21 +178,24 @@ describe("a batch", () => {
   })
 
   it("takes who is calling from the request that it came in, not from its items", async () => {
-    await using opened = await openedApp("memory", ["a"])
-    const seen: Array<ReadonlyArray<string | null>> = []
-    const { fetch } = opened.app
-    const spied: typeof fetch = (request, ...rest) => {
-      seen.push([
-        request.headers.get("authorization"),
-        request.headers.get("x-wfa-profile"),
-        request.headers.get("cookie")
-      ])
-      return fetch(request, ...rest)
+    const seen: Array<Request> = []
+    const dispatch = (request: Request) => {
+      seen.push(request)
+      return new Response(null, { status: 204 })
     }
-    opened.app.fetch = spied
-    const item = { ...gets(1)[0], headers: { Authorization: "Bearer theirs", Host: "elsewhere" } }
-    await answersTo(opened.app, [item], { authorization: "Bearer ours", "x-wfa-profile": "observed", cookie: "a=b" })
-    expect(seen).toEqual([["Bearer ours", "observed", null]])
+    const app = new Hono<Env>()
+      .use((c, next) => {
+        c.set("requestId", "r")
+        c.set("clientRequestId", "c")
+        return next()
+      })
+      .route("/beta", batchRoutes("beta", dispatch))
+    const item = { ...gets(1)[0], headers: { Authorization: "Bearer theirs", Host: "elsewhere", Accept: "text/plain" } }
+    const ours = { authorization: "Bearer ours", host: "here", "x-wfa-profile": "observed", cookie: "a=b" }
+    await answersTo(app, [item], ours)
+    expect(seen.map(({ headers }) => Object.fromEntries(headers))).toEqual([
+      { authorization: "Bearer ours", host: "here", "x-wfa-profile": "observed", accept: "text/plain" }
+    ])
   })
 
   it("gives what is no JSON as text, or in base64", async () => {

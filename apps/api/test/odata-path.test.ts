@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { odataPath, unknownSegment } from "../src/odata-path.ts"
-import { metricsPath } from "./opened.ts"
+import { metricsPath, summaryPath } from "./opened.ts"
 
 const pathOf = (path: string) => odataPath(new Request(`http://localhost${path}`))
 
@@ -18,6 +18,17 @@ describe("a path", () => {
     `/beta${metricsPath}('allDevices')/metricDevices/d1?$select=id`
   ])("is the same place when it is written %s", (path) => {
     expect(pathOf(path)).toBe(canonical)
+  })
+
+  it.for([summaryPath, `${summaryPath}()`, `${summaryPath.replace("/user", "/Microsoft.Graph.User")}()`])(
+    "of a function is the same when it is called as %s",
+    (path) => {
+      expect(pathOf(`/v1.0${path}`)).toBe(`/v1.0${summaryPath}`)
+    }
+  )
+
+  it.for(["/beta/$batch", "/Beta/%24BATCH/", "/beta/$Batch"])("%s is that of batches", (path) => {
+    expect(pathOf(path)).toBe("/beta/$batch")
   })
 
   it("keeps the case of its keys", () => {
@@ -50,6 +61,8 @@ describe("a path", () => {
     [`/beta${metricsPath}/allDevices/metricDevices/d1/owner`, "owner"],
     [`/beta${metricsPath}('allDevices')/devices('d1')`, "devices('d1')"],
     [`/beta/deviceManagement('x')`, "deviceManagement('x')"],
+    [`/beta${summaryPath}('x')`, "userExperienceAnalyticsSummarizeWorkFromAnywhereDevices('x')"],
+    [`/beta${summaryPath}/x`, "x"],
     [`/beta${metricsPath}('')/metricDevices`, "userExperienceAnalyticsWorkFromAnywhereMetrics('')"],
     [`/beta${metricsPath}//metricDevices`, ""],
     ["/beta/__proto__", "__proto__"],
