@@ -12,7 +12,7 @@ export type DeviceRow = { readonly tenant: string; readonly metric: string; read
 }
 
 /** A metric that a caller created; those that every tenant has are not kept. */
-export interface MetricRow {
+interface MetricRow {
   readonly tenant: string
   readonly id: string
 }

@@ -51,12 +51,12 @@ const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray
     return name
   })
 
+const selectIn = (c: Context<Env>, type: ReportType) => selectedOf(queryOptions(c.req.url, ["select"]).select, type)
+
 /** The routes of the reports under one root. All are about the devices that the standing metrics show. */
 export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> => {
   const context = (c: Context<Env>, of: string, selected: ReadonlyArray<string> | undefined): string =>
     `${rootOf(c, version)}/$metadata#${of}${selected === undefined ? "" : `(${selected.join(",")})`}`
-
-  const selectIn = (c: Context<Env>, type: ReportType) => selectedOf(queryOptions(c.req.url, ["select"]).select, type)
 
   return new Hono<Env>()
     .get(`/${readinessPath}`, async (c) => {

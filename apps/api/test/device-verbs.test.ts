@@ -1,4 +1,4 @@
-import { type DeviceUpdate, deviceODataType, propertyNames, wholeDevice } from "@workanywhere/domain"
+import { type DeviceUpdate, propertyNames, wholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
 import {
   devicesPath,
@@ -48,7 +48,7 @@ describe.each(storeKinds)("creating a device, with the store in %s", (kind) => {
   it("under an id that is taken is a conflict and changes nothing", async () => {
     await using opened = await openedApp(kind, ["a"])
     const answers = await Promise.all(
-      ["a", "b", "b"].map((id) => opened.app.request(devicesPath, jsonRequest("POST", { id, model: "X" })))
+      ["a", "b", "b"].map(async (id) => opened.app.request(devicesPath, jsonRequest("POST", { id, model: "X" })))
     )
     expect(answers.map(({ status }) => status)).toEqual([409, 201, 409])
     expect((await failureOf(answers[0]!)).code).toBe("nameAlreadyExists")

@@ -10,10 +10,12 @@ const context = `http://localhost/beta/$metadata#${metricsPath.slice(1)}`
 
 type App = Awaited<ReturnType<typeof openedApp>>["app"]
 
-const create = (app: App, body: unknown, headers: Record<string, string> = {}) => {
+const create = async (app: App, body: unknown, headers: Record<string, string> = {}) => {
   const request = jsonRequest("POST", body)
   return app.request(collection, { ...request, headers: { ...request.headers, ...headers } })
 }
+
+const devices = (metric: string) => `${collection}/${metric}/metricDevices`
 
 const idsAt = async (app: App, path: string) => {
   const page = (await (await app.request(path)).json()) as Page<{ readonly id: string }>
@@ -59,7 +61,6 @@ describe.each(storeKinds)("metrics, with the store in %s", (kind) => {
   it("hold their own devices, while the two that are always there show the same ones", async () => {
     await using opened = await openedApp(kind, ["a"])
     await create(opened.app, { id: "mine" })
-    const devices = (metric: string) => `${collection}/${metric}/metricDevices`
     await opened.app.request(devices("mine"), jsonRequest("POST", { id: "a", model: "mine" }))
     await opened.app.request(devices("devicePerformance"), jsonRequest("POST", { id: "b", model: "shared" }))
     await opened.app.request(`${devices("mine")}/a`, jsonRequest("PATCH", { deviceName: "N" }))
@@ -75,7 +76,7 @@ describe.each(storeKinds)("metrics, with the store in %s", (kind) => {
   it("are created once under an id, whoever comes first", async () => {
     await using opened = await openedApp(kind, [])
     const answers = await Promise.all([1, 2, 3].map(() => create(opened.app, { id: "mine" })))
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409])
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409, 409])
     const clash = answers.find(({ status }) => status === 409)!
     expect(await failureOf(clash)).toMatchObject({
       code: "nameAlreadyExists",
@@ -87,15 +88,15 @@ describe.each(storeKinds)("metrics, with the store in %s", (kind) => {
   it("leave no device behind that is created while they are being deleted", async () => {
     await using opened = await openedApp(kind, [])
     await create(opened.app, { id: "mine" })
-    const devices = `${collection}/mine/metricDevices`
+    const inside = devices("mine")
     const [deleted, ...posted] = await Promise.all([
       opened.app.request(`${collection}/mine`, { method: "DELETE" }),
-      ...["a", "b"].map((id) => opened.app.request(devices, jsonRequest("POST", { id })))
+      ...["a", "b"].map((id) => opened.app.request(inside, jsonRequest("POST", { id })))
     ])
     expect(deleted?.status).toBe(204)
     for (const { status } of posted) expect([201, 404]).toContain(status)
     await create(opened.app, { id: "mine" })
-    expect((await idsAt(opened.app, devices))[0]).toEqual([])
+    expect((await idsAt(opened.app, inside))[0]).toEqual([])
   })
 
   it("are listed in the order of their ids, page by page", async () => {
