@@ -20,7 +20,8 @@ const batchItem = z.strictObject({
   method: z.enum(["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]),
   url: z.string().min(1),
   headers: z.exactOptional(z.record(z.string(), z.string())),
-  body: z.exactOptional(z.unknown()),
+  // Serializers write null for what is not there.
+  body: z.exactOptional(z.unknown().transform((body) => body ?? undefined)),
   dependsOn: z.exactOptional(z.array(z.string()).max(mostItems))
 })
 

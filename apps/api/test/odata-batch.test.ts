@@ -208,6 +208,16 @@ describe("a batch", () => {
     expect([answers.get("1")?.status, codeOf(answers.get("1"))]).toEqual([400, "BadRequest"])
   })
 
+  it("takes null for no body", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const answers = await answersTo(opened.app, [
+      { ...gets(1)[0], body: null },
+      { ...update("patch", "a", {}), body: null }
+    ])
+    expect(answers.get("0")?.status).toBe(200)
+    expect(messageOf(answers.get("patch"))).toContain("Empty Payload")
+  })
+
   it("honours the headers of a request", async () => {
     await using opened = await openedApp("memory", ["a"])
     const answers = await answersTo(opened.app, [
