@@ -42,7 +42,7 @@ export const createApp = ({ store, log = silent, authentication, etag = false }:
       .route("/", reportRoutes(version, store))
       .route(
         "/",
-        batchRoutes(version, (request, env) => app.fetch(request, env as object))
+        batchRoutes(version, (request, bindings) => app.fetch(request, bindings))
       )
 
   const app = new Hono<Env>({ getPath: odataPath })

@@ -8,7 +8,7 @@ import { queryOptions } from "./odata-query.ts"
 import { type Env, reply } from "./reply.ts"
 
 /** Answers a request as the service does that a batch came to: with all its checks. */
-export type Dispatch = (request: Request, env: unknown) => Response | Promise<Response>
+export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
 
 const largestBatchBytes = 4 * 1_048_576
 
@@ -190,7 +190,7 @@ export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => 
     if (odataPath(request) === `/${version}/$batch`) {
       return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
     }
-    return dispatch(request, c.env)
+    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId") } })
   }
 
   return new Hono<Env>()

@@ -19,6 +19,8 @@ export interface Env {
   Bindings: {
     /** What Node's server received; a request that was made in process has none. */
     readonly incoming?: IncomingMessage
+    /** Which item of which batch the request is: its id, and the request-id of the batch. */
+    readonly batchItem?: { readonly id: string; readonly of: string }
   }
 }
 

@@ -1,6 +1,6 @@
 import { Hono } from "hono"
 import { describe, expect, it } from "vitest"
-import { batchRoutes } from "../src/odata-batch.ts"
+import { type Dispatch, batchRoutes } from "../src/odata-batch.ts"
 import type { Env } from "../src/reply.ts"
 import {
   devicesPath,
@@ -51,6 +51,16 @@ const update = (id: string, device: string, body: object, more: object = {}) => 
 })
 
 const large = (id: string, bytes: number) => update(id, id, { model: "x".repeat(bytes) })
+
+/** The route of batches alone; what is in a batch goes elsewhere. */
+const batchApp = (dispatch: Dispatch) =>
+  new Hono<Env>()
+    .use((c, next) => {
+      c.set("requestId", "r")
+      c.set("clientRequestId", "c")
+      return next()
+    })
+    .route("/beta", batchRoutes("beta", dispatch))
 
 const codeOf = (answer: ItemAnswer | undefined) =>
   (answer?.body as { readonly error?: { readonly code: string } } | undefined)?.error?.code
@@ -172,19 +182,26 @@ describe("a batch", () => {
     expect(opened.lines).toHaveLength(4)
   })
 
+  it("lets the service know of which batch a request is an item", async () => {
+    const seen: Array<Env["Bindings"]> = []
+    const app = batchApp((_, bindings) => {
+      seen.push(bindings)
+      return new Response(null, { status: 204 })
+    })
+    await app.request("/beta/$batch", jsonRequest("POST", { requests: gets(2) }), { port: 7 })
+    expect(seen).toEqual([
+      { port: 7, batchItem: { id: "0", of: "r" } },
+      { port: 7, batchItem: { id: "1", of: "r" } }
+    ])
+  })
+
   it("takes who is calling from the request that it came in, not from its items", async () => {
     const seen: Array<Request> = []
     const dispatch = (request: Request) => {
       seen.push(request)
       return new Response(null, { status: 204 })
     }
-    const app = new Hono<Env>()
-      .use((c, next) => {
-        c.set("requestId", "r")
-        c.set("clientRequestId", "c")
-        return next()
-      })
-      .route("/beta", batchRoutes("beta", dispatch))
+    const app = batchApp(dispatch)
     const item = { ...gets(1)[0], headers: { Authorization: "Bearer theirs", Host: "elsewhere", Accept: "text/plain" } }
     const ours = { authorization: "Bearer ours", host: "here", "x-wfa-profile": "observed", cookie: "a=b" }
     await answersTo(app, [item], ours)
