@@ -121,6 +121,20 @@ describe.each(storeKinds)("metrics, with the store in %s", (kind) => {
     expect((await idsAt(opened.app, collection))[0]).not.toContain("theirs")
     expect((await create(opened.app, { id: "theirs" })).status).toBe(201)
   })
+
+  it("of the same id in two tenants have nothing in common", async () => {
+    await using opened = await openedApp(kind, [])
+    const theirs = { tenant: "other", metric: "shared" }
+    for (const tenant of ["other", "local"]) {
+      await opened.store.metrics.create(tenant, "shared")
+      await opened.store.create({ tenant, metric: "shared" }, wholeDevice({ id: "a" }))
+    }
+    await opened.app.request(`${devices("shared")}/a`, { method: "DELETE" })
+    expect(await opened.store.find(theirs, "a")).toBeDefined()
+    await opened.app.request(`${collection}/shared`, { method: "DELETE" })
+    expect(await opened.store.metrics.has("other", "shared")).toBe(true)
+    expect(await opened.store.find(theirs, "a")).toBeDefined()
+  })
 })
 
 describe("a metric", () => {

@@ -5,7 +5,7 @@ import type { Authentication } from "../src/auth.ts"
 import { standingCollection } from "../src/device-store.ts"
 import { startService } from "../src/service.ts"
 import { defaultSettings } from "../src/config.ts"
-import { devicesPath, openedApp } from "./opened.ts"
+import { devicesPath, metricsPath, modelsPath, openedApp } from "./opened.ts"
 import { audience, bearer, openedEntra, served, signed, signingKey, tenants, userClaims } from "./tokens.ts"
 
 const key = await signingKey("ours")
@@ -27,6 +27,9 @@ const idsOf: Readonly<Record<Tenant, ReadonlyArray<string>>> = {
   [tenants[1]]: ["a", "b", "c", "second", "third"]
 }
 
+/** The metric that one of them has. */
+const metricOf: Readonly<Record<Tenant, string>> = { [tenants[0]]: "ofFirst", [tenants[1]]: "ofSecond" }
+
 /** An app over a store that has rows of these tenants. */
 const world = async (authentication: Authentication, inhabitants: ReadonlyArray<Tenant>) => {
   const opened = await openedApp("memory", [], { authentication })
@@ -35,6 +38,7 @@ const world = async (authentication: Authentication, inhabitants: ReadonlyArray<
       for (const id of idsOf[tenant]) yield { ...wholeDevice({ id }), model: markOf(tenant) }
     }
     await opened.store.fillEmpty(standingCollection(tenant), rows())
+    await opened.store.metrics.create(tenant, metricOf[tenant])
   }
   const links = new Map<Tenant, string>()
   return {
@@ -57,9 +61,18 @@ const world = async (authentication: Authentication, inhabitants: ReadonlyArray<
   }
 }
 
+/** The ids of the models that the tenants have. */
+const modelIds = async (): Promise<ReadonlyArray<string>> => {
+  await using entra = await openedEntra([key.jwk])
+  await using together = await world(entra.authentication, tenants)
+  const pages = await Promise.all(tenants.map((tenant) => together.told(tenant, `/beta${modelsPath}`)))
+  return pages.flatMap(({ text }) => /"id":"([^"]+)"/.exec(text)?.slice(1) ?? [])
+}
+
 /** Values for the parameters of routes; a route with another parameter needs some here. */
 const valuesOf = new Map<string, ReadonlyArray<string>>([
-  ["metricId", ["allDevices", "allDevices", "devicePerformance", "nothing"]],
+  ["metricId", ["allDevices", "allDevices", "devicePerformance", "ofFirst", "ofSecond", "nothing"]],
+  ["modelId", [...(await modelIds()), "nothing"]],
   ["deviceId", ["a", "a", "b", "first", "second", "third", "new"]]
 ])
 
@@ -74,6 +87,19 @@ const pathOf = (route: string): fc.Arbitrary<string> =>
       })
     )
     .map((segments) => segments.join("/"))
+
+const withoutBody = new Set(["GET", "HEAD"])
+
+/** How a request is sent by itself. */
+const byItself = (method: string, url: string, body: object) =>
+  [url, { method, ...(withoutBody.has(method) ? {} : { body: JSON.stringify(body) }) }] as const
+
+/** How a request is sent as the only one of a batch. */
+const inBatch = (method: string, url: string, body: object) => {
+  const [, version = "", ...rest] = url.split("/")
+  const bodied = withoutBody.has(method) ? {} : { headers: { "content-type": "application/json" }, body }
+  return byItself("POST", `/${version}/$batch`, { requests: [{ id: "1", method, url: rest.join("/"), ...bodied }] })
+}
 
 const queries = ["", "", "?$top=1", "?$top=2&$select=id,model", "?$select=model", "?$count=true", "?$filter=id eq 'a'"]
 
@@ -94,7 +120,8 @@ describe("two tenants of one service", () => {
         method: fc.constantFrom("GET", "GET", "PATCH", "PATCH", "POST", "DELETE", "PUT", "HEAD"),
         path: fc.oneof(...routes.map(pathOf)),
         query: fc.constantFrom(...queries),
-        id: fc.constantFrom("a", "first", "second", "new"),
+        id: fc.constantFrom("a", "first", "second", "ofFirst"),
+        batched: fc.boolean(),
         text: fc.constantFrom("x", "y")
       })
       const follow = fc.record({ tenant: fc.constantFrom(...tenants), linkOf: fc.constantFrom(...tenants) })
@@ -123,14 +150,15 @@ describe("two tenants of one service", () => {
               toldTogether.push(told)
               toldAlone.push(await alone.told(tenant, ownLink))
             } else {
-              const { method, path, query, id, text } = step
-              const body = { model: `${markOf(tenant)} ${text}`, ...(method === "POST" ? { id } : {}) }
-              const bodied = method === "GET" || method === "HEAD" ? {} : { body: JSON.stringify(body) }
+              const { method, path, query, id, text, batched } = step
+              const device = { model: `${markOf(tenant)} ${text}`, ...(method === "POST" ? { id } : {}) }
+              const body = path.endsWith(metricsPath) ? { id } : device
               const url = method === "GET" ? path + query : path
-              const told = await together.told(tenant, url, { method, ...bodied })
+              const [target, init] = (batched ? inBatch : byItself)(method, url, body)
+              const told = await together.told(tenant, target, init)
               seenOf[tenant] += told.text
               toldTogether.push(told)
-              toldAlone.push(await alone.told(tenant, url, { method, ...bodied }))
+              toldAlone.push(await alone.told(tenant, target, init))
             }
           }
 
