@@ -15,33 +15,32 @@ export interface Entity {
 
 type Headers = Readonly<Record<string, string>>
 
-const headersOf = ({ etag, applied = [] }: Entity, ...more: ReadonlyArray<string>): Headers => {
-  const all = [...applied, ...more]
-  return {
-    ...(etag === undefined ? {} : { etag }),
-    ...(all.length === 0 ? {} : { "preference-applied": all.join(", ") })
-  }
-}
+const headersOf = (etag: string | undefined, applied: ReadonlyArray<string> = []): Headers => ({
+  ...(etag === undefined ? {} : { etag }),
+  ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+})
 
 const shown = (c: Context<Env>, status: number, { body, contentType }: Entity, headers: Headers): Response =>
   reply(c, status, body, contentType === undefined ? headers : { "content-type": contentType, ...headers })
 
 /** Shows an entity, unless the caller has it already as it is now. */
 export const found = (c: Context<Env>, entity: Entity): Response => {
-  const headers = headersOf(entity)
-  return isKnown(c, entity.etag) ? answer(c, 304, null, headers) : shown(c, 200, entity, headers)
+  const { etag, applied } = entity
+  if (isKnown(c, etag)) return answer(c, 304, null, headersOf(etag))
+  return shown(c, 200, entity, headersOf(etag, applied))
 }
 
 const afterWrite = (c: Context<Env>, status: number, entity: Entity, address?: string): Response => {
+  const { etag, applied = [] } = entity
   const preferred = preferencesOf(c.req.header("prefer")).get("return")?.toLowerCase()
   const location: Headers = address === undefined ? {} : { location: address }
   if (preferred === "minimal") {
     // Without a body, this header is what tells the caller the key of what is new (reference 6.5).
     const id: Headers = address === undefined ? {} : { "odata-entityid": address }
-    return answer(c, 204, null, { ...headersOf({ ...entity, applied: [] }, "return=minimal"), ...location, ...id })
+    return answer(c, 204, null, { ...headersOf(etag, ["return=minimal"]), ...location, ...id })
   }
-  const followed = preferred === "representation" ? ["return=representation"] : []
-  return shown(c, status, entity, { ...headersOf(entity, ...followed), ...location })
+  const followed = preferred === "representation" ? [...applied, "return=representation"] : applied
+  return shown(c, status, entity, { ...headersOf(etag, followed), ...location })
 }
 
 /** Says that an entity was created, and where it is now. */

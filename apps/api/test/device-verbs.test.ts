@@ -124,6 +124,8 @@ describe("a caller's preference", () => {
     ["Return = Representation", 200, "return=representation"],
     ['include-unknown-enum-members, return="minimal"; x=1', 204, "return=minimal"],
     ["return=representation, return=minimal", 200, "return=representation"],
+    ["return=representation, include-unknown-enum-members", 200, "include-unknown-enum-members, return=representation"],
+    ["return=other, return=minimal", 200, null],
     ["respond-async", 200, null],
     ["return=minimalistic", 200, null],
     ["x-return=minimal", 200, null]

@@ -95,6 +95,15 @@ describe("with etags on", () => {
     expect((await get(opened.app, { "if-none-match": etag })).status).toBe(200)
   })
 
+  it("a body without annotations has none; the header still says it", async () => {
+    await using opened = await openedApp("memory", ["a"], { etag: true })
+    const accept = "application/json;odata.metadata=none"
+    const response = await get(opened.app, { accept })
+    expect(etagFrom(response)).toMatch(/^W\//)
+    expect(await response.text()).not.toContain("@odata")
+    expect(await (await opened.app.request(devicesPath, { headers: { accept } })).text()).not.toContain("@odata")
+  })
+
   it("a condition on a device that does not exist does not hide that", async () => {
     await using opened = await openedApp("memory", [], { etag: true })
     expect((await patch(opened.app, { model: "X" }, { "if-match": "*" })).status).toBe(404)

@@ -66,6 +66,7 @@ describe.each(storeKinds)("metrics, with the store in %s", (kind) => {
     await opened.app.request(`${devices("mine")}/a`, jsonRequest("PATCH", { deviceName: "N" }))
     expect((await idsAt(opened.app, devices("allDevices")))[0]).toEqual(["a", "b"])
     expect((await idsAt(opened.app, devices("devicePerformance")))[0]).toEqual(["a", "b"])
+    expect(await (await opened.app.request(`${devices("mine")}/$count`)).text()).toBe("1")
     const page = (await (await opened.app.request(devices("mine"))).json()) as Page<unknown>
     expect(page.value).toEqual([{ ...wholeDevice({ id: "a" }), model: "mine", deviceName: "N" }])
     expect((await opened.app.request(`${devices("mine")}/b`)).status).toBe(404)
@@ -156,6 +157,19 @@ describe("a metric", () => {
       "odata-entityid": address,
       "preference-applied": "return=minimal"
     })
+  })
+
+  it("is not continued behind a place that the caller made up, or with other options", async () => {
+    await using opened = await openedApp("memory", [])
+    const [, link = ""] = await idsAt(opened.app, `${collection}?$top=1`)
+    const made = Buffer.from('["a"]').toString("base64url")
+    for (const path of [`${collection}?$skiptoken=${made}`, link.replace("$top=1", "$top=2"), `${link}A`]) {
+      const response = await opened.app.request(path)
+      expect([response.status, (await failureOf(response)).message]).toEqual([
+        400,
+        expect.stringContaining("$skiptoken")
+      ])
+    }
   })
 
   it.for(["allDevices", "devicePerformance"])("%s cannot be deleted, and says why", async (id) => {

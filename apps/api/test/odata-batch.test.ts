@@ -211,8 +211,12 @@ describe("a batch", () => {
   })
 
   it("gives what is no JSON as text, or in base64", async () => {
-    await using opened = await openedApp("memory", [])
-    const answers = await answersTo(opened.app, [{ id: "1", method: "GET", url: "/$metadata" }])
+    await using opened = await openedApp("memory", ["a", "b"])
+    const answers = await answersTo(opened.app, [
+      { id: "1", method: "GET", url: "/$metadata" },
+      { id: "2", method: "GET", url: `${devices}/$count` }
+    ])
+    expect(answers.get("2")).toMatchObject({ headers: { "Content-Type": "text/plain" }, body: "2" })
     const text = Buffer.from(String(answers.get("1")?.body), "base64url").toString()
     expect(text).toBe(await (await opened.app.request("/beta/$metadata")).text())
   })
