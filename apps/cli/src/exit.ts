@@ -27,6 +27,8 @@ const codeForReason: Record<Reason["_tag"], number> = {
   Unauthorized: exitCode.notAllowed,
   Forbidden: exitCode.notAllowed,
   NotFound: exitCode.notFound,
+  RouteUnsupported: exitCode.refused,
+  TenantNotReady: exitCode.refused,
   Rejected: exitCode.refused,
   Throttled: exitCode.tryLater,
   Unavailable: exitCode.tryLater,
@@ -40,6 +42,10 @@ const adviceFor: Record<Reason["_tag"], string | undefined> = {
   Forbidden:
     "The token needs DeviceManagementConfiguration.ReadWrite.All or DeviceManagementManagedDevices.ReadWrite.All (for reading, the Read.All of either is enough).",
   NotFound: "List what is there: wfa device list",
+  RouteUnsupported:
+    "The target does not serve this operation; Microsoft's own service may not, though its documentation has it. Try another version of the root.",
+  TenantNotReady:
+    "The tenant needs an active Intune licence; in a new tenant it can take a while until Intune answers.",
   Rejected: undefined,
   Throttled: "Run the command again later.",
   Unavailable:

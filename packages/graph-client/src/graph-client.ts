@@ -3,8 +3,10 @@ import {
   type DeviceUpdate,
   type Issue,
   KeyedDevice,
+  type NewDevice,
   type PropertyName,
   parseDeviceUpdate,
+  parseNewDevice,
   property,
   unknownPropertyIssue
 } from "@workanywhere/domain"
@@ -15,8 +17,20 @@ import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
 import { GraphError, Invalid, type Sent } from "./graph-error.ts"
+import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list-options.ts"
 import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./options.ts"
-import { pages } from "./pages.ts"
+import { type ListPage, type Row, pages, placeOf } from "./pages.ts"
+import {
+  DevicesSummary,
+  HardwareReadiness,
+  Metric,
+  type MetricBody,
+  ModelPerformance,
+  type ModelPropertyName,
+  metricIssues,
+  modelPropertyNames
+} from "./reports.ts"
+import { type Keys, keyIssues, pathTo, routes } from "./routes.ts"
 import { makeSend } from "./send.ts"
 
 /** What names a device: the metric (`allDevices`, `devicePerformance`) and the device's `id` in it. */
@@ -25,66 +39,14 @@ export interface DeviceKey {
   readonly deviceId: string
 }
 
-/** Narrows a list. */
-export interface ListOptions {
-  /** Properties to fetch; all by default. */
-  readonly select?: ReadonlyArray<PropertyName>
-  /** Ends the list after this many devices, a whole number from 1. */
-  readonly top?: number
+/** Narrows the list of model performance, whose rows have other properties than devices. */
+export type ModelListOptions<Name extends ModelPropertyName = ModelPropertyName> = ListOptions<Name, ModelPropertyName>
+
+/** Narrows one device. */
+export interface SelectOptions<Name extends PropertyName = PropertyName> {
+  /** Properties to fetch; all by default. `id` always comes too. */
+  readonly select?: ReadonlyArray<Name>
 }
-
-/** Most that callers ask Graph to put on a page (reference 3). */
-const largestPage = 999
-
-const metrics = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics"
-
-/** Stricter than `encodeURIComponent`: a quote or bracket would be read as OData's key syntax and name another route. */
-const encoded = (key: string): string =>
-  encodeURIComponent(key).replaceAll(/[!'()*]/g, (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`)
-
-const keyIssues = (path: string, key: string): ReadonlyArray<Issue> => {
-  if (typeof key === "string" && key.isWellFormed() && !["", ".", ".."].includes(key)) return []
-  const received = typeof key === "string" ? JSON.stringify(key) : typeof key
-  const expected = "a key that is not empty, . or .."
-  const message = `${path}: ${received} cannot be a key; expected ${expected}`
-  return [{ path, code: "malformedText", message, expected, received }]
-}
-
-const deviceIssues = ({ deviceId, metricId }: DeviceKey): ReadonlyArray<Issue> => [
-  ...keyIssues("metricId", metricId),
-  ...keyIssues("deviceId", deviceId)
-]
-
-const listIssues = (metricId: string, { select = [], top }: ListOptions): ReadonlyArray<Issue> => {
-  const issues = [
-    ...keyIssues("metricId", metricId),
-    ...select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
-  ]
-  if (top === undefined || (Number.isInteger(top) && top >= 1)) return issues
-  const expected = "a whole number from 1"
-  const message = `top: ${top} is not ${expected}`
-  return [...issues, { path: "top", code: "wrongType", message, expected, received: String(top) }]
-}
-
-const listQuery = ({ select = [], top }: ListOptions): string => {
-  const options = [
-    ...(select.length === 0 ? [] : [`$select=${[...new Set(select)].join(",")}`]),
-    ...(top === undefined ? [] : [`$top=${Math.min(top, largestPage)}`])
-  ]
-  return options.length === 0 ? "" : `?${options.join("&")}`
-}
-
-const devicePath = `${metrics}/{metricId}/metricDevices/{deviceId}`
-
-const invalid = (method: Sent["method"], path: string, issues: ReadonlyArray<Issue>): GraphError =>
-  new GraphError({
-    method,
-    path,
-    clientRequestId: crypto.randomUUID(),
-    attempts: 0,
-    message: issues.map((issue) => issue.message).join("; "),
-    reason: new Invalid({ issues })
-  })
 
 const withoutWrapping = (body: unknown): unknown => {
   const isWrapped = typeof body === "object" && body !== null && "value" in body && !("id" in body)
@@ -98,35 +60,179 @@ const entity = <A>(schema: StandardSchemaV1<unknown, A>): StandardSchemaV1<unkno
 }
 
 const device = entity(KeyedDevice)
+const metric = entity(Metric)
+const hardwareReadiness = entity(HardwareReadiness)
+const devicesSummary = entity(DevicesSummary)
+const nothing: StandardSchemaV1<unknown, void> = {
+  "~standard": { version: 1, vendor: "workanywhere", validate: () => ({ value: undefined }) }
+}
+
+/** Without it Graph shows members that it added to an enum later as `unknownFutureValue` (reference 1.4). */
+const preferences = (pageSize?: number) => ({
+  prefer: ["include-unknown-enum-members", ...(pageSize === undefined ? [] : [`odata.maxpagesize=${pageSize}`])].join(
+    ", "
+  )
+})
+
+/** Unreadable rows have made the stream of pages fail at its end, so that none is lost in silence. */
+const readRows = <A>(rows: ReadonlyArray<Row<A>>): ReadonlyArray<A> =>
+  rows.flatMap((row) => (row.kind === "row" ? [row.value] : []))
+
+interface Call {
+  readonly method: Sent["method"]
+  readonly route: string
+  readonly keys?: Keys
+  readonly query?: string
+  readonly body?: unknown
+}
+
+interface Listing<A> {
+  readonly route: string
+  readonly keys?: Keys
+  readonly row: StandardSchemaV1<unknown, A>
+  readonly options: ListOptions<string, string>
+  readonly names?: ReadonlyArray<string>
+  readonly refuseUnreadable: boolean
+}
 
 const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Service"] => {
   const send = makeSend(settings, http)
-  const collection = (metricId: string) => `${settings.root}${metrics}/${encoded(metricId)}/metricDevices`
-  const pathOf = ({ deviceId, metricId }: DeviceKey) => `${collection(metricId)}/${encoded(deviceId)}`
+  const templateOf = (route: string) => settings.root + route
+  const pathOf = (route: string, keys: Keys = {}) => settings.root + pathTo(route, keys)
+
+  const invalid = (method: Sent["method"], route: string, issues: ReadonlyArray<Issue>): GraphError =>
+    new GraphError({
+      method,
+      path: templateOf(route),
+      template: templateOf(route),
+      clientRequestId: crypto.randomUUID(),
+      attempts: 0,
+      waitedMillis: 0,
+      message: issues.map((issue) => issue.message).join("; "),
+      reason: new Invalid({ issues })
+    })
+
+  const call = Effect.fnUntraced(function* <A>(
+    { body, keys = {}, method, query = "", route }: Call,
+    schema: StandardSchemaV1<unknown, A>,
+    bodyIssues: ReadonlyArray<Issue> = []
+  ) {
+    const issues = [...keyIssues(keys), ...bodyIssues]
+    if (issues.length > 0) return yield* invalid(method, route, issues)
+    const address = { method, template: templateOf(route), path: pathOf(route, keys), query }
+    const request = { ...address, headers: preferences(), ...(body === undefined ? {} : { body }) }
+    return (yield* send(request, schema)).value
+  })
+
+  const list = <A>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
+    const issues = [...keyIssues(keys), ...listIssues(options, names)]
+    if (issues.length > 0) return Stream.fail(invalid("GET", route, issues))
+    const place = { path: pathOf(route, keys), query: listQuery(options) }
+    const { count = false, countDuplicates = false, expectedCount, resumeFrom, top } = options
+    const from = resumeFrom === undefined ? undefined : placeOf(resumeFrom.nextLink, settings.origin, place)
+    if (resumeFrom !== undefined && from === undefined) {
+      const expected = "a checkpoint of the same list"
+      const message = `resumeFrom: it is not ${expected}`
+      const issue = {
+        path: "resumeFrom",
+        code: "malformedText",
+        message,
+        expected,
+        received: "another address"
+      } as const
+      return Stream.fail(invalid("GET", route, [issue]))
+    }
+    return pages(send, settings.origin, {
+      request: { ...place, template: templateOf(route), headers: preferences(pageSizeOf(options)) },
+      row,
+      top,
+      isCountAsked: count,
+      expectedCount,
+      countDuplicates,
+      refuseUnreadable,
+      resume: from && { ...from, rowsSeen: resumeFrom?.rowsSeen ?? 0 }
+    })
+  }
+
+  const rows = <A>(name: string, listing: Omit<Listing<A>, "refuseUnreadable">) =>
+    list({ ...listing, refuseUnreadable: true }).pipe(
+      Stream.flatMap((page) => Stream.fromIterable(readRows(page.rows))),
+      Stream.withSpan(`GraphClient.${name}`)
+    )
 
   return GraphClient.of({
-    updateDevice: Effect.fn("GraphClient.updateDevice")(function* (key, update) {
+    updateDevice: Effect.fn("GraphClient.updateDevice")(function* ({ deviceId, metricId }, update) {
       const body = parseDeviceUpdate(update)
-      const issues = [...deviceIssues(key), ...(body.success ? [] : body.issues)]
-      if (!body.success || issues.length > 0) return yield* invalid("PATCH", settings.root + devicePath, issues)
-      const request = { method: "PATCH", path: pathOf(key), query: "", body: body.data } as const
-      return (yield* send(request, device)).value
+      const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
+      return body.success
+        ? yield* call({ ...request, body: body.data }, device)
+        : yield* call(request, device, body.issues)
     }),
 
-    getDevice: Effect.fn("GraphClient.getDevice")(function* (key) {
-      const issues = deviceIssues(key)
-      if (issues.length > 0) return yield* invalid("GET", settings.root + devicePath, issues)
-      return (yield* send({ method: "GET", path: pathOf(key), query: "" }, device)).value
+    getDevice: Effect.fn("GraphClient.getDevice")(function* (
+      { deviceId, metricId }: DeviceKey,
+      options?: SelectOptions
+    ) {
+      const select = options?.select ?? []
+      const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
+      const query = queryOf(selectQuery(select))
+      return yield* call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
     }),
 
-    listDevices: (metricId, options = {}) => {
-      const issues = listIssues(metricId, options)
-      const template = `${settings.root}${metrics}/{metricId}/metricDevices`
-      if (issues.length > 0) return Stream.fail(invalid("GET", template, issues))
-      const devices = pages(send, settings.origin, { path: collection(metricId), query: listQuery(options) }, Device)
-      const wanted = options.top === undefined ? devices : Stream.take(devices, options.top)
-      return Stream.withSpan(wanted, "GraphClient.listDevices")
-    }
+    createDevice: Effect.fn("GraphClient.createDevice")(function* (metricId, newDevice) {
+      const body = parseNewDevice(newDevice)
+      const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
+      return body.success
+        ? yield* call({ ...request, body: body.data }, device)
+        : yield* call(request, device, body.issues)
+    }),
+
+    deleteDevice: Effect.fn("GraphClient.deleteDevice")(function* ({ deviceId, metricId }) {
+      yield* call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing)
+    }),
+
+    listDevices: (metricId, options = {}) =>
+      rows("listDevices", { route: routes.devices, keys: { metricId }, row: Device, options }),
+
+    listDevicePages: (metricId, options = {}) =>
+      list({ route: routes.devices, keys: { metricId }, row: Device, options, refuseUnreadable: false }).pipe(
+        Stream.withSpan("GraphClient.listDevicePages")
+      ),
+
+    listMetrics: () => rows("listMetrics", { route: routes.metrics, row: Metric, options: {} }),
+
+    getMetric: Effect.fn("GraphClient.getMetric")(function* (metricId) {
+      return yield* call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
+    }),
+
+    createMetric: Effect.fn("GraphClient.createMetric")(function* (body = {}) {
+      return yield* call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
+    }),
+
+    updateMetric: Effect.fn("GraphClient.updateMetric")(function* (metricId, body = {}) {
+      const request = { method: "PATCH", route: routes.metric, keys: { metricId }, body } as const
+      return yield* call(request, metric, metricIssues(body))
+    }),
+
+    deleteMetric: Effect.fn("GraphClient.deleteMetric")(function* (metricId) {
+      yield* call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing)
+    }),
+
+    getHardwareReadiness: Effect.fn("GraphClient.getHardwareReadiness")(function* () {
+      return yield* call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
+    }),
+
+    listModelPerformance: (options = {}) =>
+      rows("listModelPerformance", {
+        route: routes.modelPerformance,
+        row: ModelPerformance,
+        options,
+        names: modelPropertyNames
+      }),
+
+    summarizeDevices: Effect.fn("GraphClient.summarizeDevices")(function* () {
+      return yield* call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
+    })
   })
 }
 
@@ -142,10 +248,52 @@ export class GraphClient extends Context.Service<
      * it is sent. A repeat after a lost connection is safe, because the update sets absolute values (reference 9).
      */
     readonly updateDevice: (key: DeviceKey, update: DeviceUpdate) => Effect.Effect<KeyedDevice, GraphError>
-    /** Reads one device. */
-    readonly getDevice: (key: DeviceKey) => Effect.Effect<KeyedDevice, GraphError>
-    /** Reads the devices of a metric, a page at a time; fails rather than end early. */
-    readonly listDevices: (metricId: string, options?: ListOptions) => Stream.Stream<Device, GraphError>
+    /** Reads one device, or the selected properties of it. */
+    readonly getDevice: {
+      (key: DeviceKey): Effect.Effect<KeyedDevice, GraphError>
+      <Name extends PropertyName>(
+        key: DeviceKey,
+        options: SelectOptions<Name>
+      ): Effect.Effect<Pick<KeyedDevice, Name | "id">, GraphError>
+    }
+    /**
+     * Adds a device to a metric. Not repeated when an answer is lost, because it would add a second one: the error then
+     * has `outcomeUnknown`.
+     */
+    readonly createDevice: (metricId: string, device: NewDevice) => Effect.Effect<KeyedDevice, GraphError>
+    /** Removes a device. Repeats are safe; one that finds it gone after a lost answer is a success. */
+    readonly deleteDevice: (key: DeviceKey) => Effect.Effect<void, GraphError>
+    /**
+     * Reads the devices of a metric, a page at a time; fails rather than end early. A device that cannot be read does
+     * not stop the list, but makes it `Incomplete` at its end: `listDevicePages` shows it.
+     */
+    readonly listDevices: <Name extends PropertyName = PropertyName>(
+      metricId: string,
+      options?: ListOptions<Name>
+    ) => Stream.Stream<Pick<Device, Name>, GraphError>
+    /** The same list by pages, with devices that cannot be read as their JSON, and a checkpoint to resume from. */
+    readonly listDevicePages: <Name extends PropertyName = PropertyName>(
+      metricId: string,
+      options?: ListOptions<Name>
+    ) => Stream.Stream<ListPage<Pick<Device, Name>>, GraphError>
+    /** Reads the metrics. Microsoft's service refuses it (reference 5.2): expect `RouteUnsupported` there. */
+    readonly listMetrics: () => Stream.Stream<Metric, GraphError>
+    /** Reads one metric. Microsoft's service refuses that too. */
+    readonly getMetric: (metricId: string) => Effect.Effect<Metric, GraphError>
+    /** Adds a metric; like `createDevice` not repeated when an answer is lost. */
+    readonly createMetric: (body?: MetricBody) => Effect.Effect<Metric, GraphError>
+    /** Updates a metric, which has nothing to change but its type annotation. */
+    readonly updateMetric: (metricId: string, body?: MetricBody) => Effect.Effect<Metric, GraphError>
+    /** Removes a metric; repeats are safe. */
+    readonly deleteMetric: (metricId: string) => Effect.Effect<void, GraphError>
+    /** How many devices are ready for Windows 11, and which share fails which check. */
+    readonly getHardwareReadiness: () => Effect.Effect<HardwareReadiness, GraphError>
+    /** Reads the scores of each model, a page at a time; fails rather than end early. */
+    readonly listModelPerformance: <Name extends ModelPropertyName = ModelPropertyName>(
+      options?: ModelListOptions<Name>
+    ) => Stream.Stream<Pick<ModelPerformance, Name>, GraphError>
+    /** Counts over all devices. It only reads, but needs a permission to write (reference 2). */
+    readonly summarizeDevices: () => Effect.Effect<DevicesSummary, GraphError>
   }
 >()("@workanywhere/graph-client/GraphClient") {
   /** A client for one root and token, over any `HttpClient`, such as `FetchHttpClient.layer`. */

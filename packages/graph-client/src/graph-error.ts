@@ -5,14 +5,30 @@ import { retryAfterSeconds } from "./retry-after.ts"
 /** The body or the key was wrong; nothing was sent. */
 export class Invalid extends Data.TaggedClass("Invalid")<{ readonly issues: ReadonlyArray<Issue> }> {}
 
-/** The token is missing, expired or not meant for this service (401). */
-export class Unauthorized extends Data.TaggedClass("Unauthorized")<{}> {}
+/**
+ * The token is missing, expired or not meant for this service (401), or none could be had. `claims` is the JSON that a
+ * new token has to satisfy where the service asked for more, such as a second factor: pass it to whoever signs in.
+ */
+export class Unauthorized extends Data.TaggedClass("Unauthorized")<{ readonly claims?: string }> {}
 
 /** The token is valid, but does not allow this (403). */
 export class Forbidden extends Data.TaggedClass("Forbidden")<{}> {}
 
 /** There is no such device or metric (404). */
 export class NotFound extends Data.TaggedClass("NotFound")<{}> {}
+
+/**
+ * The service does not have this route, though Graph's model does (reference 5.2): on Microsoft's service an update of
+ * a device may end so. Another route, version or target is needed; a repeat is of no use.
+ */
+export class RouteUnsupported extends Data.TaggedClass("RouteUnsupported")<{}> {}
+
+/**
+ * The tenant cannot be asked yet, because it has no active Intune licence (reference 2). Intune says so with 400 and
+ * "Request not applicable to target tenant": https://github.com/microsoftgraph/microsoft-graph-docs/issues/5613. A
+ * tenant that merely has not switched endpoint analytics on answers with empty lists (reference 5.1).
+ */
+export class TenantNotReady extends Data.TaggedClass("TenantNotReady")<{}> {}
 
 /** The service refused, and will refuse again: any status that has no reason of its own. */
 export class Rejected extends Data.TaggedClass("Rejected")<{}> {}
@@ -29,10 +45,26 @@ export class Unreadable extends Data.TaggedClass("Unreadable")<{
   readonly firstBytes: string
 }> {}
 
-/** The list cannot be proven to be whole; `devicesSeen` were delivered before. */
+/** What kept a list from being proven whole; `rowsUnreadable` is known at its end only. */
+export type WhyIncomplete =
+  | "nextLinkElsewhere"
+  | "nextLinkRepeated"
+  | "pageRepeated"
+  | "pagesEmpty"
+  | "countDiffers"
+  | "rowsUnreadable"
+
+/** The list cannot be proven to be whole; the rows that could be read were delivered before. */
 export class Incomplete extends Data.TaggedClass("Incomplete")<{
-  readonly why: "nextLinkElsewhere" | "nextLinkRepeated"
+  readonly why: WhyIncomplete
+  /** Rows that came, repeated and unreadable ones too. */
   readonly devicesSeen: number
+  /** How many it should have been, where that is known. */
+  readonly devicesExpected?: number
+  /** Rows whose id had come before, where they are counted. */
+  readonly duplicates?: number
+  /** Rows of a shape that could not be read. */
+  readonly unreadable?: number
 }> {}
 
 /** One for each thing that a caller can do differently. */
@@ -41,6 +73,8 @@ export type GraphErrorReason =
   | Unauthorized
   | Forbidden
   | NotFound
+  | RouteUnsupported
+  | TenantNotReady
   | Rejected
   | Throttled
   | Unavailable
@@ -49,13 +83,17 @@ export type GraphErrorReason =
 
 /** What is known of a request, whatever became of it. */
 export interface Sent {
-  readonly method: "GET" | "PATCH"
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** Path without the query. */
   readonly path: string
+  /** Path with names in place of keys, such as `/beta/…/{metricId}/metricDevices`: the same for every device. */
+  readonly template: string
   /** GUID that goes with every attempt of the request; Microsoft's support asks for it. */
   readonly clientRequestId: string
   /** How often it was sent; 0 when it was found wrong before. */
   readonly attempts: number
+  /** How long the waits between its attempts were together. */
+  readonly waitedMillis: number
 }
 
 /**
@@ -73,6 +111,14 @@ export class GraphError extends Data.TaggedError("GraphError")<
     readonly details?: ReadonlyArray<GraphErrorDetail>
     /** GUID that the service gave the request. */
     readonly requestId?: string
+    /** Intune's own id of the operation, from inside its message. */
+    readonly activityId?: string
+    /** When the service answered, by its own clock (ISO 8601, UTC). */
+    readonly date?: string
+    /** Which of Microsoft's machines answered: the JSON of `x-ms-ags-diagnostic` (reference 6.5). */
+    readonly diagnostic?: string
+    /** The write may have taken effect, because an answer to it was lost: look before repeating it. */
+    readonly outcomeUnknown?: true
   }
 > {}
 
@@ -82,6 +128,31 @@ export interface Answer {
   readonly text: string
   readonly requestId?: string
   readonly retryAfter?: string
+  readonly date?: string
+  readonly diagnostic?: string
+  readonly challenge?: string
+}
+
+const answerHeaders = {
+  requestId: "request-id",
+  retryAfter: "retry-after",
+  date: "date",
+  diagnostic: "x-ms-ags-diagnostic",
+  challenge: "www-authenticate"
+} as const
+
+/** Keeps of an answer what errors tell of; header names are in lower case. */
+export const answerOf = (
+  status: number,
+  headers: Readonly<Record<string, string | undefined>>,
+  text: string
+): Answer => {
+  const answer: { -readonly [Name in keyof Answer]: Answer[Name] } = { status, text }
+  for (const [name, header] of Object.entries(answerHeaders) as ReadonlyArray<[keyof typeof answerHeaders, string]>) {
+    const value = headers[header]
+    if (value !== undefined) answer[name] = value
+  }
+  return answer
 }
 
 /** One line that may be shown anywhere: control and format characters could redraw a terminal or forge a log line. */
@@ -111,6 +182,18 @@ const parsed = (text: string): unknown => {
 /** Follows the sentence in Intune's messages: ids, and the address of an internal service. */
 const supportData = /\s+- Operation ID \(for customer support\):.*$/s
 
+const activityIdIn = (message: unknown): string | undefined =>
+  typeof message === "string"
+    ? /Activity ID: ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})/i.exec(message)?.[1]
+    : undefined
+
+/** Graph writes UTC without saying so (reference 6.1). */
+const isoDate = (text: unknown): string | undefined => {
+  if (typeof text !== "string") return undefined
+  const millis = Date.parse(/^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text)
+  return Number.isNaN(millis) ? undefined : new Date(millis).toISOString()
+}
+
 /** Intune puts a JSON text with a `Message` into the message; older services the plain text (reference 6.1). */
 const sentence = (message: unknown): string | undefined => {
   if (typeof message !== "string") return undefined
@@ -133,6 +216,8 @@ const envelopeOf = (body: string) => {
     code: words(error["code"]) ?? words(inner["code"]),
     message: sentence(error["message"]) ?? sentence(inner["message"]),
     requestId: words(inner["request-id"]),
+    activityId: activityIdIn(error["message"]) ?? activityIdIn(inner["message"]),
+    date: isoDate(inner["date"]),
     details: Array.isArray(error["details"]) ? error["details"].flatMap(detailOf) : []
   }
 }
@@ -161,37 +246,89 @@ const sentenceFor = (status: number): string => {
 const meansThrottled = (message: string | undefined): boolean =>
   message !== undefined && /query broker/i.test(message) && /too many requests|rate limit/i.test(message)
 
-const reasonFor = (status: number, message: string | undefined, waitSeconds: number | undefined): GraphErrorReason => {
-  const wait = waitSeconds === undefined ? {} : { retryAfterSeconds: waitSeconds }
-  switch (status) {
+const routeCodes = ["No method match route template", "No OData route"]
+
+/** How Graph and Intune say that a route is not there: always 400, whatever is missing (reference 5.2 and 6.1). */
+const meansNoRoute = (code: string | undefined, message: string | undefined): boolean =>
+  routeCodes.some((start) => code?.startsWith(start) === true || message?.startsWith(start) === true) ||
+  /^resource not found for the segment/i.test(message ?? "")
+
+const meansNoIntune = (message: string | undefined): boolean =>
+  /request not applicable to target tenant/i.test(message ?? "")
+
+const decodedClaims = (challenge: string | undefined): string | undefined => {
+  const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
+  if (encoded === undefined) return undefined
+  try {
+    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
+    JSON.parse(claims)
+    return claims
+  } catch {
+    return undefined
+  }
+}
+
+const unauthorized = ({ challenge }: Answer): Unauthorized => {
+  const claims = decodedClaims(challenge)
+  return new Unauthorized(claims === undefined ? {} : { claims })
+}
+
+const reasonFor = (
+  answer: Answer,
+  { code, message }: { readonly code: string | undefined; readonly message: string | undefined },
+  now: number
+): GraphErrorReason => {
+  const seconds = retryAfterSeconds(answer.retryAfter, now)
+  const wait = seconds === undefined ? {} : { retryAfterSeconds: seconds }
+  switch (answer.status) {
+    case 400:
+      if (meansNoRoute(code, message)) return new RouteUnsupported()
+      return meansNoIntune(message) ? new TenantNotReady() : new Rejected()
     case 401:
-      return new Unauthorized()
+      return unauthorized(answer)
     case 403:
       return new Forbidden()
     case 404:
       return new NotFound()
     case 429:
       return new Throttled(wait)
+    case 500:
+      return meansThrottled(message) ? new Throttled(wait) : new Rejected()
+    case 501:
+      return code === "NotSupported" ? new RouteUnsupported() : new Rejected()
     case 503:
     case 504:
       return new Unavailable(wait)
     default:
-      return status === 500 && meansThrottled(message) ? new Throttled(wait) : new Rejected()
+      return new Rejected()
   }
 }
 
+const present = <Fields extends object>(fields: Fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: Exclude<Fields[Name], undefined>
+  }
+
+const idsOf = (answer: Answer, body: Partial<ReturnType<typeof envelopeOf>> = {}) =>
+  present({
+    requestId: words(answer.requestId) ?? body.requestId,
+    activityId: body.activityId,
+    date: body.date ?? isoDate(answer.date),
+    diagnostic: words(answer.diagnostic)
+  })
+
 /** The error that an answer outside 2xx is; `now` in milliseconds since the epoch. */
 export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => {
-  const { code, message, details, ...body } = envelopeOf(answer.text)
-  const requestId = answer.requestId ?? body.requestId
+  const envelope = envelopeOf(answer.text)
+  const { code, details, message } = envelope
   return new GraphError({
     ...sent,
+    ...idsOf(answer, envelope),
     status: answer.status,
     message: message ?? sentenceFor(answer.status),
     ...(code === undefined ? {} : { code }),
     ...(details.length === 0 ? {} : { details }),
-    ...(requestId === undefined ? {} : { requestId }),
-    reason: reasonFor(answer.status, message, retryAfterSeconds(answer.retryAfter, now))
+    reason: reasonFor(answer, envelope, now)
   })
 }
 
@@ -199,8 +336,12 @@ export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => 
 export const unreadable = (sent: Sent, answer: Answer, what: string): GraphError =>
   new GraphError({
     ...sent,
+    ...idsOf(answer),
     status: answer.status,
     message: `the service answered with status ${answer.status} and ${what}`,
-    ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
     reason: new Unreadable({ status: answer.status, firstBytes: shown(answer.text, 200) })
   })
+
+/** The error that a list is which cannot be proven whole, found at the given answer. */
+export const incomplete = (sent: Sent, answer: Answer, message: string, reason: Incomplete): GraphError =>
+  new GraphError({ ...sent, ...idsOf(answer), status: answer.status, message, reason })

@@ -1,4 +1,10 @@
-export { type DeviceKey, GraphClient, type ListOptions } from "./graph-client.ts"
+export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
+export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
+export { type Filter, filter } from "./filter.ts"
+export { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
+export type { ListOptions, Order } from "./list-options.ts"
+export type { Checkpoint, ListPage, Row } from "./pages.ts"
+export type { DevicesSummary, HardwareReadiness, Metric, MetricBody, ModelPerformance } from "./reports.ts"
 export { type GraphClientOptions, InvalidOptions, type Repeat } from "./options.ts"
 export {
   Forbidden,
@@ -8,8 +14,11 @@ export {
   Invalid,
   NotFound,
   Rejected,
+  RouteUnsupported,
+  TenantNotReady,
   Throttled,
   Unauthorized,
   Unavailable,
-  Unreadable
+  Unreadable,
+  type WhyIncomplete
 } from "./graph-error.ts"

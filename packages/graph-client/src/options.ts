@@ -3,14 +3,25 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { type Cloud, type GraphVersion, clouds, isCloud } from "./clouds.ts"
+import { type TokenSource, type Tokens, canBeSent, tokensOf } from "./credentials.ts"
 import type { GraphError } from "./graph-error.ts"
 
 /** What a client is made from. */
 export interface GraphClientOptions {
-  /** Root with its version: https://graph.microsoft.com/beta, http://127.0.0.1:4010/beta. */
-  readonly baseUrl: string | URL
-  /** Bearer token. It is sent to the origin of `baseUrl` only, which has to be https or on this machine. */
-  readonly token?: Redacted.Redacted
+  /** Root with its version: https://graph.microsoft.com/beta, http://127.0.0.1:4010/beta. Either this or `cloud`. */
+  readonly baseUrl?: string | URL
+  /** One of Microsoft's clouds by name; either this or `baseUrl`. */
+  readonly cloud?: Cloud
+  /** Which version of a `cloud` is asked; `beta` by default. */
+  readonly version?: GraphVersion
+  /** Bearer token, or where tokens come from. They are sent to the origin of the root only. */
+  readonly token?: Redacted.Redacted | TokenSource
+  /**
+   * Origins, such as `http://graph.internal:8080`, that may be asked without encryption, token and all. Anywhere else
+   * than on this machine the root has to be https.
+   */
+  readonly insecureOrigins?: ReadonlyArray<string>
   /** Ends a request together with all its repeats and waits; 2 minutes by default. */
   readonly deadline?: Duration.Input
   /** How often one request is tried at most; 5 by default. */
@@ -38,7 +49,7 @@ export interface Settings {
   readonly host: string
   /** Path of the root, without a slash at its end. */
   readonly root: string
-  readonly token: Redacted.Redacted | undefined
+  readonly tokens: Tokens
   readonly deadlineMillis: number
   readonly attempts: number
   readonly onRepeat: (repeat: Repeat) => Effect.Effect<void>
@@ -46,39 +57,49 @@ export interface Settings {
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
-/** Anything else, such as a line break, would be refused by `fetch` with a message that quotes the token. */
-const headerSafe = /^[\x21-\x7e]+$/
+const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL | string => {
+  if (baseUrl !== undefined && cloud !== undefined) return "baseUrl and cloud name two targets; leave one out"
+  if (cloud !== undefined) {
+    if (!isCloud(cloud)) return `cloud is not one of ${Object.keys(clouds).join(", ")}`
+    if (version !== "beta" && version !== "v1.0") return "version is neither beta nor v1.0"
+    return new URL(`${clouds[cloud].graph}/${version}`)
+  }
+  const url = URL.parse(String(baseUrl))
+  return url !== null && /^https?:$/.test(url.protocol)
+    ? url
+    : "baseUrl is not an http or https address such as https://graph.microsoft.com/beta"
+}
 
 /** Checks the options of a client; all that is wrong with them comes in one error. */
 export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptions => {
-  const { token, attempts = 5, onRepeat = () => Effect.void } = options
-  const url = URL.parse(String(options.baseUrl))
+  const { token, attempts = 5, insecureOrigins = [], onRepeat = () => Effect.void } = options
+  const url = rootOf(options)
   const deadline = Option.getOrElse(Duration.fromInput(options.deadline ?? "2 minutes"), () => Duration.zero)
   const problems: Array<string> = []
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    problems.push("baseUrl is not an http or https address such as https://graph.microsoft.com/beta")
+  if (typeof url === "string") {
+    problems.push(url)
   } else {
     if (url.username !== "" || url.password !== "") problems.push("baseUrl holds a user name or password")
     if (url.search !== "" || url.hash !== "") problems.push("baseUrl holds a query or fragment")
-    if (token !== undefined && url.protocol === "http:" && !loopback.test(url.hostname)) {
-      problems.push("baseUrl is neither https nor on this machine: a token is not sent there")
+    if (url.protocol === "http:" && !loopback.test(url.hostname) && !insecureOrigins.includes(url.origin)) {
+      problems.push("baseUrl is neither https nor on this machine, and its origin is not among insecureOrigins")
     }
   }
-  if (token !== undefined && !headerSafe.test(Redacted.value(token))) {
+  if (Redacted.isRedacted(token) && !canBeSent(token)) {
     problems.push("token is empty or holds characters that no token has")
   }
   if (!Duration.isFinite(deadline) || !Duration.isPositive(deadline)) {
     problems.push("deadline is not a positive, finite duration")
   }
   if (!Number.isInteger(attempts) || attempts < 1) problems.push("attempts is not a whole number from 1")
-  if (url === null || problems.length > 0) {
+  if (typeof url === "string" || problems.length > 0) {
     return new InvalidOptions({ problems, message: `the options of the client are wrong: ${problems.join("; ")}` })
   }
   return {
     origin: url.origin,
     host: url.host,
     root: url.pathname.replace(/\/+$/, ""),
-    token,
+    tokens: tokensOf(token),
     deadlineMillis: Duration.toMillis(deadline),
     attempts,
     onRepeat

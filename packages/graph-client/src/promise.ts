@@ -1,4 +1,4 @@
-import type { Device, DeviceUpdate, KeyedDevice } from "@workanywhere/domain"
+import type { Device, DeviceUpdate, KeyedDevice, NewDevice, PropertyName } from "@workanywhere/domain"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,17 +7,35 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { type DeviceKey, GraphClient, type ListOptions } from "./graph-client.ts"
+import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
+import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
 import type { GraphError } from "./graph-error.ts"
+import type { ListOptions } from "./list-options.ts"
 import type { GraphClientOptions, Repeat } from "./options.ts"
+import type { ListPage } from "./pages.ts"
+import type {
+  DevicesSummary,
+  HardwareReadiness,
+  Metric,
+  MetricBody,
+  ModelPerformance,
+  ModelPropertyName
+} from "./reports.ts"
 
+export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
+export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
+export { type Filter, filter } from "./filter.ts"
 export { GraphError, type GraphErrorReason } from "./graph-error.ts"
 export { InvalidOptions, type Repeat } from "./options.ts"
-export type { DeviceKey, ListOptions } from "./graph-client.ts"
+export type { DeviceKey, ModelListOptions, SelectOptions } from "./graph-client.ts"
+export type { ListOptions, Order } from "./list-options.ts"
+export type { Checkpoint, ListPage, Row } from "./pages.ts"
+export type { DevicesSummary, HardwareReadiness, Metric, MetricBody, ModelPerformance } from "./reports.ts"
 
 /** What a client is made from; see {@link GraphClientOptions}. */
 export interface PromiseClientOptions extends Omit<GraphClientOptions, "token" | "onRepeat"> {
-  readonly token?: string | Redacted.Redacted
+  /** A token, or where tokens come from; see `tokenFrom`. */
+  readonly token?: string | Redacted.Redacted | TokenSource
   /** What requests go through; the platform's by default. */
   readonly fetch?: typeof globalThis.fetch
   /** Called before each wait for a repeat. */
@@ -33,10 +51,46 @@ export interface Stoppable {
 export interface PromiseClient {
   /** Changes the named properties of a device and gives the whole device as it is then. */
   readonly updateDevice: (key: DeviceKey, update: DeviceUpdate, options?: Stoppable) => Promise<KeyedDevice>
-  /** Reads one device. */
-  readonly getDevice: (key: DeviceKey, options?: Stoppable) => Promise<KeyedDevice>
+  /** Reads one device, or the selected properties of it. */
+  readonly getDevice: {
+    (key: DeviceKey, options?: Stoppable): Promise<KeyedDevice>
+    <Name extends PropertyName>(
+      key: DeviceKey,
+      options: SelectOptions<Name> & Stoppable
+    ): Promise<Pick<KeyedDevice, Name | "id">>
+  }
+  /** Adds a device to a metric; not repeated when an answer is lost. */
+  readonly createDevice: (metricId: string, device: NewDevice, options?: Stoppable) => Promise<KeyedDevice>
+  /** Removes a device; repeats are safe. */
+  readonly deleteDevice: (key: DeviceKey, options?: Stoppable) => Promise<void>
   /** Reads the devices of a metric, a page at a time as the loop asks for them; rejects rather than end early. */
-  readonly listDevices: (metricId: string, options?: ListOptions & Stoppable) => AsyncIterable<Device>
+  readonly listDevices: <Name extends PropertyName = PropertyName>(
+    metricId: string,
+    options?: ListOptions<Name> & Stoppable
+  ) => AsyncIterable<Pick<Device, Name>>
+  /** The same list by pages, with devices that cannot be read as their JSON, and a checkpoint to resume from. */
+  readonly listDevicePages: <Name extends PropertyName = PropertyName>(
+    metricId: string,
+    options?: ListOptions<Name> & Stoppable
+  ) => AsyncIterable<ListPage<Pick<Device, Name>>>
+  /** Reads the metrics; Microsoft's service refuses it. */
+  readonly listMetrics: (options?: Stoppable) => AsyncIterable<Metric>
+  /** Reads one metric; Microsoft's service refuses that too. */
+  readonly getMetric: (metricId: string, options?: Stoppable) => Promise<Metric>
+  /** Adds a metric; not repeated when an answer is lost. */
+  readonly createMetric: (body?: MetricBody, options?: Stoppable) => Promise<Metric>
+  /** Updates a metric. */
+  readonly updateMetric: (metricId: string, body?: MetricBody, options?: Stoppable) => Promise<Metric>
+  /** Removes a metric; repeats are safe. */
+  readonly deleteMetric: (metricId: string, options?: Stoppable) => Promise<void>
+  /** How many devices are ready for Windows 11, and which share fails which check. */
+  readonly getHardwareReadiness: (options?: Stoppable) => Promise<HardwareReadiness>
+  /** Reads the scores of each model. */
+  readonly listModelPerformance: <Name extends ModelPropertyName = ModelPropertyName>(
+    options?: ModelListOptions<Name> & Stoppable
+  ) => AsyncIterable<Pick<ModelPerformance, Name>>
+  /** Counts over all devices. */
+  readonly summarizeDevices: (options?: Stoppable) => Promise<DevicesSummary>
   /** Stops all calls that are under way; later ones are refused. */
   readonly close: () => Promise<void>
 }
@@ -50,6 +104,23 @@ const aborted = (signal: AbortSignal): Effect.Effect<never> =>
 
 const until = <A, E>(signal: AbortSignal, stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
   Stream.suspend(() => (signal.aborted ? Stream.die(signal.reason) : Stream.interruptWhen(stream, aborted(signal))))
+
+/**
+ * Makes a source of tokens from a function that fetches one. What it rejects with may hold anything, so only its name
+ * is shown; reject with a `TokenUnavailable` to say more.
+ */
+export const tokenFrom =
+  (fetchToken: (need: TokenNeed) => Promise<string | AccessToken>): TokenSource =>
+  (need) =>
+    Effect.tryPromise({
+      try: () => fetchToken(need),
+      catch: (error) =>
+        error instanceof TokenUnavailable
+          ? error
+          : new TokenUnavailable({
+              message: `the token source failed${error instanceof Error ? ` (${error.name})` : ""}`
+            })
+    }).pipe(Effect.map((token) => (typeof token === "string" ? { token: Redacted.make(token) } : token)))
 
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
 export const createGraphClient = ({ fetch, onRepeat, token, ...options }: PromiseClientOptions): PromiseClient => {
@@ -79,11 +150,25 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
     throw Cause.squash(exit.cause)
   }
 
+  const iterable = <A>(rows: Stream.Stream<A, GraphError>, options: Stoppable): AsyncIterable<A> =>
+    Stream.toAsyncIterable(until(signalOf(options), rows))
+
   return {
     updateDevice: (key, update, options) => run(client.updateDevice(key, update), options),
-    getDevice: (key, options) => run(client.getDevice(key), options),
-    listDevices: (metricId, options = {}) =>
-      Stream.toAsyncIterable(until(signalOf(options), client.listDevices(metricId, options))),
+    getDevice: (key: DeviceKey, options: SelectOptions & Stoppable = {}) =>
+      run(client.getDevice(key, options), options) as Promise<KeyedDevice>,
+    createDevice: (metricId, device, options) => run(client.createDevice(metricId, device), options),
+    deleteDevice: (key, options) => run(client.deleteDevice(key), options),
+    listDevices: (metricId, options = {}) => iterable(client.listDevices(metricId, options), options),
+    listDevicePages: (metricId, options = {}) => iterable(client.listDevicePages(metricId, options), options),
+    listMetrics: (options = {}) => iterable(client.listMetrics(), options),
+    getMetric: (metricId, options) => run(client.getMetric(metricId), options),
+    createMetric: (body, options) => run(client.createMetric(body), options),
+    updateMetric: (metricId, body, options) => run(client.updateMetric(metricId, body), options),
+    deleteMetric: (metricId, options) => run(client.deleteMetric(metricId), options),
+    getHardwareReadiness: (options) => run(client.getHardwareReadiness(), options),
+    listModelPerformance: (options = {}) => iterable(client.listModelPerformance(options), options),
+    summarizeDevices: (options) => run(client.summarizeDevices(), options),
     close: () => {
       closing.abort(new Error("the client was closed"))
       return runtime.dispose()

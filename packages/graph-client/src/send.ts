@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
@@ -12,19 +12,34 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
-import { type Answer, GraphError, type Sent, Unavailable, refusal, unreadable } from "./graph-error.ts"
+import type { TokenUnavailable } from "./credentials.ts"
+import {
+  type Answer,
+  GraphError,
+  type Sent,
+  Unauthorized,
+  Unavailable,
+  answerOf,
+  refusal,
+  unreadable
+} from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 
 /**
- * One request. It can only go to the configured origin, because the origin is no part of it. Either method may be
- * repeated safely: GET reads, and this resource's PATCH sets absolute values (reference 9).
+ * One request. It can only go to the configured origin, because the origin is no part of it. Which may be repeated:
+ * GET reads, and this resource's PATCH sets absolute values (reference 9), so always. DELETE too: gone is gone, and a
+ * 404 after an answer was lost is success. POST would create a second time, so only when the service says that it did
+ * nothing (429, 503), or was never reached; otherwise the error says that the outcome is unknown.
  */
 export interface GraphRequest {
-  readonly method: "GET" | "PATCH"
+  readonly method: Sent["method"]
+  /** The path with names in place of keys. */
+  readonly template: string
   /** Encoded; starts with a slash. */
   readonly path: string
   /** Encoded; starts with a question mark, or is empty. */
   readonly query: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
@@ -72,9 +87,37 @@ const systemCode = (error: unknown, depth = 0): string | undefined => {
   return systemCode(error.cause, depth + 1) ?? (/^[A-Z_]{3,40}$/.test(code) ? code : undefined)
 }
 
-/** How long to wait before a repeat; `undefined` where a repeat cannot help. */
-const repeatAfterMillis = ({ attempts, reason }: GraphError): Effect.Effect<number | undefined> => {
+/** What Node says when it could not connect, so that the request cannot have arrived. */
+const neverArrived = /\((ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)\)$/
+
+/** Whether a write that ended so may have taken effect all the same. */
+const isOutcomeUnknown = ({ message, method, reason, status }: GraphError): boolean => {
+  if (method === "GET") return false
+  if (reason._tag === "Unreadable") return true
+  return reason._tag === "Unavailable" && (status === undefined ? !neverArrived.test(message) : status === 504)
+}
+
+const amended = (
+  error: GraphError,
+  fields: { readonly message?: string; readonly outcomeUnknown?: true }
+): GraphError => new GraphError(Object.assign({}, error, { message: error.message }, fields))
+
+const noToken = (sent: Sent, { message }: TokenUnavailable): GraphError =>
+  new GraphError({ ...sent, message: `no token could be had: ${message}`, reason: new Unauthorized({}) })
+
+const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
+  method: "GET",
+  path,
+  template,
+  query: "",
+  headers
+})
+
+/** How long to wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
+const repeatAfterMillis = (error: GraphError): Effect.Effect<number | undefined> => {
+  const { attempts, reason } = error
   if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
+  if (error.method === "POST" && isOutcomeUnknown(error)) return Effect.undefined
   if (reason.retryAfterSeconds !== undefined) return Effect.succeed(Math.ceil(reason.retryAfterSeconds * 1_000))
   const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (attempts - 1))
   return Effect.map(Random.next, (share) => Math.ceil(share * longest))
@@ -94,14 +137,18 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
 
 /** Makes the one function that all operations send through. */
 export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send => {
-  const { token } = settings
+  const { tokens } = settings
+  const { hostname, port, protocol } = new URL(settings.origin)
+  const server = {
+    "server.address": hostname,
+    "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)
+  }
 
   /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
   const withoutToken = (answer: Answer): Answer => {
-    if (token === undefined) return answer
-    const hide = (text: string) => text.replaceAll(Redacted.value(token), "<redacted>")
-    const { requestId, text } = answer
-    return { ...answer, text: hide(text), ...(requestId === undefined ? {} : { requestId: hide(requestId) }) }
+    const { status, text, ...headers } = answer
+    const hidden = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
+    return { status, text: tokens.hide(text), ...Object.fromEntries(hidden) }
   }
 
   const noConnection = (sent: Sent, error: HttpClientError): GraphError => {
@@ -113,35 +160,38 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     })
   }
 
-  const noAnswer = (sent: Sent): GraphError =>
-    new GraphError({
-      ...sent,
-      message: `${settings.host} did not answer within ${Duration.format(Duration.millis(settings.deadlineMillis))}`,
-      reason: new Unavailable({})
-    })
+  const noAnswer = (sent: Sent): GraphError => {
+    const limit = Duration.format(Duration.millis(settings.deadlineMillis))
+    const what = sent.attempts === 0 ? "no token could be had" : `${settings.host} did not answer`
+    return new GraphError({ ...sent, message: `${what} within ${limit}`, reason: new Unavailable({}) })
+  }
 
-  const httpRequest = ({ body, method, path, query }: GraphRequest, sent: Sent) => {
+  const httpRequest = (
+    { body, headers = {}, method, path, query }: GraphRequest,
+    sent: Sent,
+    token: Redacted.Redacted | undefined
+  ) => {
     const request = HttpClientRequest.make(method)(`${settings.origin}${path}${query}`).pipe(
       HttpClientRequest.acceptJson,
-      HttpClientRequest.setHeader("client-request-id", sent.clientRequestId)
+      HttpClientRequest.setHeaders({ ...headers, "client-request-id": sent.clientRequestId })
     )
     const signed = token === undefined ? request : HttpClientRequest.bearerToken(request, token)
     return body === undefined ? signed : HttpClientRequest.bodyText(signed, JSON.stringify(body), json)
   }
 
   const attempt = Effect.fn("GraphClient.attempt", { kind: "client" })(
-    function* (request: GraphRequest, sent: Sent) {
-      yield* Effect.annotateCurrentSpan({ "http.request.method": sent.method, "url.path": sent.path })
-      const response = yield* http.execute(httpRequest(request, sent))
+    function* (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined) {
+      yield* Effect.annotateCurrentSpan({
+        "http.request.method": sent.method,
+        "url.template": sent.template,
+        ...server,
+        ...(sent.attempts > 1 ? { "http.request.resend_count": sent.attempts - 1 } : {})
+      })
+      const response = yield* http.execute(httpRequest(request, sent, token))
       const { headers, status } = response
       yield* Effect.annotateCurrentSpan("http.response.status_code", status)
       const { isTooLong, text } = yield* textOf(response)
-      const answer: Answer = {
-        status,
-        text,
-        ...(headers["request-id"] === undefined ? {} : { requestId: headers["request-id"] }),
-        ...(headers["retry-after"] === undefined ? {} : { retryAfter: headers["retry-after"] })
-      }
+      const answer = answerOf(status, headers, text)
       if (isTooLong) return yield* unreadable(sent, withoutToken(answer), "more than 16 MiB")
       if (status >= 200 && status < 300) return answer
       return yield* refusal(sent, withoutToken(answer), yield* Clock.currentTimeMillis)
@@ -149,31 +199,52 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     withoutRedirects,
     // The span of the HTTP client itself would show the query.
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    (effect, _request, sent) => Effect.catchTag(effect, "HttpClientError", (e) => Effect.fail(noConnection(sent, e)))
+    (effect, _request, sent) => Effect.catchTag(effect, "HttpClientError", (e) => Effect.fail(noConnection(sent, e))),
+    Effect.tapError(({ reason, status }) =>
+      Effect.annotateCurrentSpan("error.type", status === undefined ? reason._tag : String(status))
+    )
   )
 
   const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number) {
-    const { method, path } = request
+    const { method, path, template } = request
     const clientRequestId = crypto.randomUUID()
     let attempts = 0
-    const sentSoFar = (): Sent => ({ method, path, clientRequestId, attempts })
+    let waitedMillis = 0
+    let isUnknown = false
+    let isRenewed = false
+    const sentSoFar = (): Sent => ({ method, path, template, clientRequestId, attempts, waitedMillis })
+    const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
+    const orNoToken = Effect.mapError((error: TokenUnavailable) => failed(noToken(sentSoFar(), error)))
     const repeated = Effect.gen(function* () {
       while (true) {
+        const token = yield* orNoToken(tokens.current)
         attempts += 1
         const sent = sentSoFar()
-        const outcome = yield* Effect.result(attempt(request, sent))
+        const outcome = yield* Effect.result(attempt(request, sent, token))
         if (Result.isSuccess(outcome)) return { sent, answer: outcome.success }
         const error = outcome.failure
+        if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
+          return { sent, answer: { status: 204, text: "" } }
+        }
+        isUnknown ||= isOutcomeUnknown(error)
+        if (error.reason._tag === "Unauthorized" && token !== undefined && !isRenewed) {
+          isRenewed = true
+          if (yield* orNoToken(tokens.renew(token, error.reason.claims))) continue
+        }
         const wait = yield* repeatAfterMillis(error)
         const now = yield* Clock.currentTimeMillis
-        if (wait === undefined || attempts >= settings.attempts || now + wait >= until) return yield* error
+        if (wait === undefined || attempts >= settings.attempts || now + wait >= until) return yield* failed(error)
         yield* settings.onRepeat({ error, waitMillis: wait })
-        yield* Effect.sleep(wait)
+        yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
+        waitedMillis += wait
       }
     })
     return yield* Effect.timeoutOrElse(repeated, {
       duration: Math.max(0, until - (yield* Clock.currentTimeMillis)),
-      orElse: () => Effect.fail(noAnswer(sentSoFar()))
+      orElse: () => {
+        isUnknown ||= method !== "GET" && attempts > 0
+        return Effect.fail(failed(noAnswer(sentSoFar())))
+      }
     })
   })
 
@@ -182,17 +253,20 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     const first = yield* exchange(request, until)
     const { answer, sent } =
       first.answer.status === 204 && request.method === "PATCH"
-        ? yield* exchange({ method: "GET", path: request.path, query: "" }, until).pipe(
-            Effect.mapError((error) => {
-              const message = `the update was made, but reading it back failed: ${error.message}`
-              return new GraphError(Object.assign({}, error, { message }))
-            })
+        ? yield* exchange(readBack(request), until).pipe(
+            Effect.mapError((error) =>
+              amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+            )
           )
         : first
-    const unexpected = (what: string) => unreadable(sent, withoutToken(answer), what)
-    if (answer.text.trim() === "") return yield* unexpected("no body")
+    const unexpected = (what: string) => {
+      const error = unreadable(sent, withoutToken(answer), what)
+      return isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error
+    }
+    const isDeleted = request.method === "DELETE"
+    if (!isDeleted && answer.text.trim() === "") return yield* unexpected("no body")
     const body = yield* Effect.try({
-      try: (): unknown => JSON.parse(answer.text),
+      try: (): unknown => (isDeleted ? undefined : JSON.parse(answer.text)),
       catch: () => unexpected("a body that is not JSON")
     })
     const result = schema["~standard"].validate(body)

@@ -173,7 +173,14 @@ describe("Graph's envelope", () => {
       envelope.map((error) => JSON.stringify({ error }, (_, value) => (typeof value === "bigint" ? 0 : value))),
       fc.json().map((message) => JSON.stringify({ error: { message } }))
     )
-    const sent = { method: "GET", path: "/x", clientRequestId: "c", attempts: 1 } as const
+    const sent = {
+      method: "GET",
+      path: "/x",
+      template: "/x",
+      waitedMillis: 0,
+      clientRequestId: "c",
+      attempts: 1
+    } as const
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 999 }), bodies, fc.option(fc.string()), (status, text, header) => {
         const error = refusal(sent, { status, text, ...(header === null ? {} : { retryAfter: header }) }, 0)

@@ -9,6 +9,11 @@ const problemsOf = (options: GraphClientOptions) => {
   return settings instanceof InvalidOptions ? settings.problems : []
 }
 
+const rootOf = (options: GraphClientOptions) => {
+  const settings = settingsOf(options)
+  return settings instanceof InvalidOptions ? settings.problems : settings.origin + settings.root
+}
+
 test.each([
   "https://graph.microsoft.com/beta",
   "https://graph.microsoft.com/beta/",
@@ -21,12 +26,38 @@ test.each([
 })
 
 test.each(["http://graph.example/beta", "http://127.0.0.1.example/beta", "http://localhost.example/beta"])(
-  "a token is not sent to %s, though requests without one are",
+  "%s is refused, with and without a token, unless its origin is allowed by name",
   (baseUrl) => {
-    expect(problemsOf({ baseUrl, token })).toEqual([expect.stringContaining("a token is not sent there")])
-    expect(problemsOf({ baseUrl })).toEqual([])
+    const { origin } = new URL(baseUrl)
+    for (const options of [{ baseUrl }, { baseUrl, token }]) {
+      expect(problemsOf(options)).toEqual([expect.stringContaining("neither https nor on this machine")])
+      expect(problemsOf({ ...options, insecureOrigins: ["http://other.example"] })).toHaveLength(1)
+      expect(problemsOf({ ...options, insecureOrigins: [origin] })).toEqual([])
+    }
   }
 )
+
+test.each([
+  { cloud: "global", root: "https://graph.microsoft.com/beta" },
+  { cloud: "usGovL4", root: "https://graph.microsoft.us/beta" },
+  { cloud: "usGovL5", root: "https://dod-graph.microsoft.us/beta" },
+  { cloud: "china", root: "https://microsoftgraph.chinacloudapi.cn/beta" }
+] as const)("the cloud $cloud is $root", ({ cloud, root }) => {
+  expect(rootOf({ cloud })).toBe(root)
+  expect(rootOf({ cloud, version: "v1.0" })).toBe(root.replace("beta", "v1.0"))
+})
+
+test.each([
+  { options: {}, problem: /^baseUrl is not/ },
+  {
+    options: { cloud: "global", baseUrl: "https://graph.example/beta" },
+    problem: /^baseUrl and cloud name two targets/
+  },
+  { options: { cloud: "toString" as "global" }, problem: /^cloud is not one of global, usGovL4, usGovL5, china$/ },
+  { options: { cloud: "global", version: "v2" as "beta" }, problem: /^version is neither/ }
+] as const)("$options names no target", ({ options, problem }) => {
+  expect(problemsOf(options)).toEqual([expect.stringMatching(problem)])
+})
 
 test("everything that is wrong is named at once, and no value is repeated", () => {
   const settings = settingsOf({

@@ -1,0 +1,123 @@
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
+
+/** No token could be had; `message` is a sentence for a person and holds nothing secret. */
+export class TokenUnavailable extends Data.TaggedError("TokenUnavailable")<{ readonly message: string }> {}
+
+/** A bearer token, and until when it is good. */
+export interface AccessToken {
+  readonly token: Redacted.Redacted
+  /** Milliseconds since the epoch; a token without is kept until it is refused. */
+  readonly expiresAtMillis?: number
+}
+
+/** Why a token is asked for. */
+export interface TokenNeed {
+  /** The last token was answered with 401, so that a source with a cache of its own should pass it by. */
+  readonly wasRefused: boolean
+  /** What the service wants the next token to satisfy (a claims challenge), as JSON. */
+  readonly claims?: string
+}
+
+/**
+ * Where tokens come from. The client asks for one when it first needs it, shortly before it expires, and once when it
+ * is refused; never twice at a time, however many calls wait for it.
+ */
+export type TokenSource = (need: TokenNeed) => Effect.Effect<AccessToken, TokenUnavailable>
+
+/** The tokens of one client. */
+export interface Tokens {
+  /** The token to send now; `undefined` when the client has none. */
+  readonly current: Effect.Effect<Redacted.Redacted | undefined, TokenUnavailable>
+  /** Whether there is another token than the one that was refused; fetches it when nobody has yet. */
+  readonly renew: (refused: Redacted.Redacted, claims: string | undefined) => Effect.Effect<boolean, TokenUnavailable>
+  /** The text without any token that may have been sent lately. */
+  readonly hide: (text: string) => string
+}
+
+/** Anything else, such as a line break, would be refused by `fetch` with a message that quotes the token. */
+const headerSafe = /^[\x21-\x7e]+$/
+
+/** Whether a token can stand in a header. */
+export const canBeSent = (token: Redacted.Redacted): boolean => headerSafe.test(Redacted.value(token))
+
+/** A token is renewed this long before it expires, or a tenth of its life, whichever is shorter. */
+const longestMarginMillis = 5 * 60_000
+
+/** After a renewal failed while the old token is still good. */
+const nextTryMillis = 30_000
+
+/** Requests that are under way when a token is renewed still carry the one before. */
+const hiddenTokens = 3
+
+interface Held {
+  readonly token: Redacted.Redacted
+  readonly expiresAtMillis: number
+  readonly renewAtMillis: number
+}
+
+const fromSource = (source: TokenSource): Tokens => {
+  const lock = Semaphore.makeUnsafe(1)
+  let held: Held | undefined
+  let sent: ReadonlyArray<string> = []
+
+  const fetch = Effect.fn("GraphClient.token")(function* (need: TokenNeed) {
+    const { expiresAtMillis = Infinity, token } = yield* source(need)
+    if (!canBeSent(token)) {
+      return yield* new TokenUnavailable({ message: "the token is empty or holds characters that no token has" })
+    }
+    const now = yield* Clock.currentTimeMillis
+    const margin = Math.min(longestMarginMillis, Math.max(0, expiresAtMillis - now) / 10)
+    held = { token, expiresAtMillis, renewAtMillis: expiresAtMillis - margin }
+    const text = Redacted.value(token)
+    sent = [text, ...sent.filter((other) => other !== text)].slice(0, hiddenTokens)
+    return token
+  })
+
+  const fresh = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    return held !== undefined && now < held.renewAtMillis ? held.token : undefined
+  })
+
+  const fetched = Effect.gen(function* () {
+    const already = yield* fresh
+    if (already !== undefined) return already
+    const outcome = yield* Effect.result(fetch({ wasRefused: false }))
+    if (Result.isSuccess(outcome)) return outcome.success
+    const now = yield* Clock.currentTimeMillis
+    if (held === undefined || now >= held.expiresAtMillis) return yield* outcome.failure
+    held = { ...held, renewAtMillis: Math.min(now + nextTryMillis, held.expiresAtMillis) }
+    return held.token
+  })
+
+  return {
+    current: Effect.flatMap(fresh, (token) =>
+      token === undefined ? Semaphore.withPermit(lock, fetched) : Effect.succeed(token)
+    ),
+    renew: (refused, claims) =>
+      Semaphore.withPermit(
+        lock,
+        Effect.gen(function* () {
+          const old = Redacted.value(refused)
+          if (held !== undefined && Redacted.value(held.token) !== old) return true
+          const need = { wasRefused: true, ...(claims === undefined ? {} : { claims }) }
+          return Redacted.value(yield* fetch(need)) !== old
+        })
+      ),
+    hide: (text) => sent.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
+  }
+}
+
+/** The tokens of a client that was given one token, a source of them, or neither. */
+export const tokensOf = (token: Redacted.Redacted | TokenSource | undefined): Tokens => {
+  if (typeof token === "function") return fromSource(token)
+  return {
+    current: Effect.succeed(token),
+    renew: () => Effect.succeed(false),
+    hide: (text) => (token === undefined ? text : text.replaceAll(Redacted.value(token), "<redacted>"))
+  }
+}
