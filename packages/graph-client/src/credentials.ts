@@ -13,6 +13,8 @@ export interface AccessToken {
   readonly token: Redacted.Redacted
   /** Milliseconds since the epoch; a token without is kept until it is refused. */
   readonly expiresAtMillis?: number
+  /** When to ask for the next one, milliseconds since the epoch; shortly before it expires by default. */
+  readonly renewAtMillis?: number
 }
 
 /** Why a token is asked for. */
@@ -66,13 +68,13 @@ const fromSource = (source: TokenSource): Tokens => {
   let sent: ReadonlyArray<string> = []
 
   const fetch = Effect.fn("GraphClient.token")(function* (need: TokenNeed) {
-    const { expiresAtMillis = Infinity, token } = yield* source(need)
+    const { expiresAtMillis = Infinity, renewAtMillis = Infinity, token } = yield* source(need)
     if (!canBeSent(token)) {
       return yield* new TokenUnavailable({ message: "the token is empty or holds characters that no token has" })
     }
     const now = yield* Clock.currentTimeMillis
     const margin = Math.min(longestMarginMillis, Math.max(0, expiresAtMillis - now) / 10)
-    held = { token, expiresAtMillis, renewAtMillis: expiresAtMillis - margin }
+    held = { token, expiresAtMillis, renewAtMillis: Math.min(renewAtMillis, expiresAtMillis - margin) }
     const text = Redacted.value(token)
     sent = [text, ...sent.filter((other) => other !== text)].slice(0, hiddenTokens)
     return token

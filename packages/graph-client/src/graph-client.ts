@@ -74,6 +74,21 @@ const preferences = (pageSize?: number) => ({
   )
 })
 
+/** A list is proven by its keys, so they are fetched with every row, and taken out again where nobody asked for them. */
+const selectedOf = <A extends object>(
+  schema: StandardSchemaV1<unknown, A>,
+  select: ReadonlyArray<string> = []
+): StandardSchemaV1<unknown, A> => {
+  if (select.length === 0 || select.includes("id")) return schema
+  const validate = (row: unknown) => {
+    const result = schema["~standard"].validate(row)
+    if (result instanceof Promise || result.issues !== undefined) return result
+    const { id: _, ...rest } = result.value as A & { readonly id?: unknown }
+    return { value: rest as A }
+  }
+  return { "~standard": { version: 1, vendor: "workanywhere", validate } }
+}
+
 /** Unreadable rows have made the stream of pages fail at its end, so that none is lost in silence. */
 const readRows = <A>(rows: ReadonlyArray<Row<A>>): ReadonlyArray<A> =>
   rows.flatMap((row) => (row.kind === "row" ? [row.value] : []))
@@ -124,7 +139,7 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
     return (yield* send(request, schema)).value
   })
 
-  const list = <A>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
+  const list = <A extends object>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
     const issues = [...keyIssues(keys), ...listIssues(options, names)]
     if (issues.length > 0) return Stream.fail(invalid("GET", route, issues))
     const place = { path: pathOf(route, keys), query: listQuery(options) }
@@ -144,7 +159,7 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
     }
     return pages(send, settings.origin, {
       request: { ...place, template: templateOf(route), headers: preferences(pageSizeOf(options)) },
-      row,
+      row: selectedOf(row, options.select),
       top,
       isCountAsked: count,
       expectedCount,
@@ -154,7 +169,7 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
     })
   }
 
-  const rows = <A>(name: string, listing: Omit<Listing<A>, "refuseUnreadable">) =>
+  const rows = <A extends object>(name: string, listing: Omit<Listing<A>, "refuseUnreadable">) =>
     list({ ...listing, refuseUnreadable: true }).pipe(
       Stream.flatMap((page) => Stream.fromIterable(readRows(page.rows))),
       Stream.withSpan(`GraphClient.${name}`)

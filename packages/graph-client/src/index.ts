@@ -1,6 +1,8 @@
 export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
 export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
 export { type Filter, filter } from "./filter.ts"
+export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
+export { type SupportBundle, supportBundle } from "./support-bundle.ts"
 export { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
 export type { ListOptions, Order } from "./list-options.ts"
 export type { Checkpoint, ListPage, Row } from "./pages.ts"

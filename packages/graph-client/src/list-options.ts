@@ -7,7 +7,7 @@ export type Order<Name extends string = PropertyName> = Name | `${Name} ${"asc" 
 
 /** Narrows, orders and paces a list. */
 export interface ListOptions<Name extends string = PropertyName, Sortable extends string = PropertyName> {
-  /** Properties to fetch; all by default. The rows are typed by it. `id` always comes too: it is what proves a list. */
+  /** Properties to fetch; all by default. The rows are typed by it. */
   readonly select?: ReadonlyArray<Name>
   /** What to sort by, the most important first. Enums sort by their number (reference 1.3). */
   readonly orderBy?: ReadonlyArray<Order<Sortable>>

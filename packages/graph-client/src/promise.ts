@@ -27,6 +27,8 @@ export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } 
 export { type Filter, filter } from "./filter.ts"
 export { GraphError, type GraphErrorReason } from "./graph-error.ts"
 export { InvalidOptions, type Repeat } from "./options.ts"
+export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
+export { type SupportBundle, supportBundle } from "./support-bundle.ts"
 export type { DeviceKey, ModelListOptions, SelectOptions } from "./graph-client.ts"
 export type { ListOptions, Order } from "./list-options.ts"
 export type { Checkpoint, ListPage, Row } from "./pages.ts"
