@@ -30,14 +30,21 @@ const quoted = /'[^']*'|"[^"]*"/g
 const redacted = (text: string): string =>
   text.replaceAll(url, "{url}").replaceAll(address, "{address}").replaceAll(guid, "{guid}").replaceAll(quoted, "{text}")
 
+const decoded = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
 /** Keys as they stand in the path; short ones are left, because they would be found in any sentence. */
 const keysOf = ({ path, template }: GraphError): ReadonlyArray<string> => {
   const segments = path.split("/")
   return template.split("/").flatMap((name, at) => {
     const segment = segments[at]
     if (!name.startsWith("{") || segment === undefined || segment.length < 4) return []
-    const key = segment.replaceAll(/%[\da-f]{2}/gi, (byte) => String.fromCharCode(Number.parseInt(byte.slice(1), 16)))
-    return [segment, key]
+    return [segment, decoded(segment)]
   })
 }
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { describe, test } from "vitest"
 import { refusal } from "../src/graph-error.ts"
-import { GraphClient, Rejected, Throttled, Unavailable, Unreadable } from "../src/index.ts"
+import { GraphClient, Rejected, Throttled, Unavailable, Unreadable, supportBundle } from "../src/index.ts"
 import { type FakeAnswer, errorResponse, fakeGraph } from "../src/testing.ts"
 import { clientOf, device, devicePath, key } from "./fixtures.ts"
 
@@ -46,6 +46,28 @@ describe("a reason for each thing a caller can do", () => {
         reason: { _tag: tag }
       })
       expect(error.clientRequestId).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/)
+    })
+  )
+
+  it.effect.each([
+    { code: "No method match route template", message: "No method match route template '~/singleton' for PATCH" },
+    { code: "BadRequest", message: "No OData route is served for this path and method." },
+    { code: "No OData route exists that match template ~/singleton/navigation/key", message: "" },
+    { code: "BadRequest", message: nested({ Message: "No OData route exists that match template ~/singleton" }) },
+    { code: "BadRequest", message: "Resource not found for the segment 'metricDevices'." },
+    { code: "NotSupported", message: "Not implemented.", status: 501 }
+  ])("$code, $message is RouteUnsupported", ({ code, message, status = 400 }) =>
+    Effect.gen(function* () {
+      const error = yield* errorFor(errorResponse(status, { code, message }))
+      expect(error).toMatchObject({ status, attempts: 1, reason: { _tag: "RouteUnsupported" } })
+    })
+  )
+
+  it.effect("what Intune says to a tenant without a licence is TenantNotReady", () =>
+    Effect.gen(function* () {
+      const body = { code: "BadRequest", message: "Request not applicable to target tenant." }
+      expect((yield* errorFor(errorResponse(400, body))).reason._tag).toBe("TenantNotReady")
+      expect((yield* errorFor(errorResponse(403, body))).reason._tag).toBe("Forbidden")
     })
   )
 
@@ -190,4 +212,91 @@ describe("Graph's envelope", () => {
       })
     )
   })
+})
+
+describe("what Microsoft's support asks for", () => {
+  const activityId = "0f5c2d1e-aaaa-4222-8333-944455556666"
+  const requestId = "0f5c2d1e-bbbb-4222-8333-944455556666"
+  const diagnostic = '{"ServerInfo":{"DataCenter":"West Europe","Ring":"5"}}'
+  const message = nested({
+    _version: 3,
+    Message: `Device '${device.deviceName}' (${device.id}) of ann@contoso.example is gone - Operation ID (for customer support): 00000000-0000-0000-0000-000000000000 - Activity ID: ${activityId} - Url: https://internal.example/x?api-version=1`
+  })
+  const answer = () =>
+    errorResponse(
+      400,
+      {
+        code: "ModelValidationFailure",
+        message,
+        details: [{ code: "PropertyX", message: `not for ${device.deviceName}` }],
+        innerError: { date: "2026-07-01T10:20:30", "request-id": requestId }
+      },
+      { date: "Wed, 01 Jul 2026 10:20:31 GMT", "x-ms-ags-diagnostic": diagnostic }
+    )
+
+  it.effect("is on the error: template, date, activity id, where it was served", () =>
+    Effect.gen(function* () {
+      expect(yield* errorFor(answer())).toMatchObject({
+        template: devicePath.replace("allDevices", "{metricId}").replace(device.id, "{deviceId}"),
+        activityId,
+        requestId,
+        diagnostic,
+        date: "2026-07-01T10:20:30.000Z",
+        attempts: 1,
+        waitedMillis: 0
+      })
+    })
+  )
+
+  it.effect("the date of the header stands in, and a date that is none is left out", () =>
+    Effect.gen(function* () {
+      const dated = errorResponse(400, {}, { date: "Wed, 01 Jul 2026 10:20:31 GMT" })
+      expect((yield* errorFor(dated)).date).toBe("2026-07-01T10:20:31.000Z")
+      const odd = errorResponse(400, { innerError: { date: 7 } }, { date: "soon" })
+      expect(yield* errorFor(odd)).not.toHaveProperty("date")
+    })
+  )
+
+  it.effect("makes a bundle without keys, names and addresses", () =>
+    Effect.gen(function* () {
+      const error = yield* errorFor(answer())
+      const bundle = supportBundle(error)
+      expect(bundle).toEqual({
+        request: `GET ${error.template}`,
+        reason: "Rejected",
+        message: "Device {text} ({key}) of {address} is gone",
+        status: 400,
+        code: "ModelValidationFailure",
+        detailCodes: ["PropertyX"],
+        requestId,
+        clientRequestId: error.clientRequestId,
+        activityId,
+        date: "2026-07-01T10:20:30.000Z",
+        diagnostic: { ServerInfo: { DataCenter: "West Europe", Ring: "5" } },
+        attempts: 1,
+        waitedSeconds: 0
+      })
+      expect(JSON.stringify(bundle)).not.toMatch(new RegExp(`${device.id}|${device.deviceName}|contoso|api-version`))
+    })
+  )
+
+  it.effect("a key of another form is found too, encoded or not", () =>
+    Effect.gen(function* () {
+      const deviceId = "PC 014/ü"
+      const refusal = errorResponse(400, { message: `no ${deviceId}, no ${encodeURIComponent(deviceId)}` })
+      const error = yield* GraphClient.use((client) => client.getDevice({ metricId: "m", deviceId })).pipe(
+        Effect.flip,
+        Effect.provide(clientOf(fakeGraph([refusal])))
+      )
+      expect(supportBundle(error).message).toBe("no {key}, no {key}")
+    })
+  )
+
+  it.effect("an error without an answer has a bundle of what is known", () =>
+    Effect.gen(function* () {
+      const error = yield* errorFor("connectionLost")
+      expect(supportBundle(error)).toMatchObject({ reason: "Unavailable", attempts: 1 })
+      expect(supportBundle(error)).not.toHaveProperty("status")
+    })
+  )
 })

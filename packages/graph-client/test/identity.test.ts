@@ -1,0 +1,215 @@
+import { createHttpHeaders } from "@azure/core-rest-pipeline"
+import type { TokenCredentialOptions } from "@azure/identity"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { generateKeyPairSync } from "node:crypto"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { inspect } from "node:util"
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest"
+import { signIn, tokenFromCredential } from "../src/identity.ts"
+import { GraphClient, type TokenSource } from "../src/index.ts"
+import { fakeGraph } from "../src/testing.ts"
+import { clientOf, device, key } from "./fixtures.ts"
+
+const folder = await mkdtemp(join(tmpdir(), "workanywhere-identity-"))
+afterAll(() => rm(folder, { recursive: true }))
+afterEach(() => vi.unstubAllEnvs())
+
+const ask = (source: TokenSource, claims?: string) =>
+  Effect.runPromise(Effect.result(source({ wasRefused: false, ...(claims === undefined ? {} : { claims }) })))
+
+const tenantId = "11111111-1111-4111-8111-111111111111"
+const app = { tenantId, clientId: "22222222-2222-4222-8222-222222222222" }
+
+/** Microsoft's sign-in, as far as these flows go: discovery, device codes and tokens. */
+const entra = (answer: (form: URLSearchParams) => object) => {
+  const forms: Array<URLSearchParams> = []
+  const hosts = new Set<string>()
+  const httpClient: NonNullable<TokenCredentialOptions["httpClient"]> = {
+    sendRequest: (request) => {
+      const url = new URL(request.url)
+      hosts.add(url.origin)
+      const authority = `${url.origin}/${tenantId}`
+      const form = new URLSearchParams(typeof request.body === "string" ? request.body : "")
+      const reply = (status: number, body: object) =>
+        Promise.resolve({ request, status, headers: createHttpHeaders(), bodyAsText: JSON.stringify(body) })
+      if (url.pathname.includes("/discovery/")) {
+        return reply(200, {
+          tenant_discovery_endpoint: `${authority}/v2.0/.well-known/openid-configuration`,
+          metadata: [{ preferred_network: url.host, preferred_cache: url.host, aliases: [url.host] }]
+        })
+      }
+      if (url.pathname.endsWith("openid-configuration")) {
+        return reply(200, {
+          issuer: `${authority}/v2.0`,
+          authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
+          token_endpoint: `${authority}/oauth2/v2.0/token`,
+          device_authorization_endpoint: `${authority}/oauth2/v2.0/devicecode`,
+          jwks_uri: `${authority}/discovery/v2.0/keys`
+        })
+      }
+      if (url.pathname.endsWith("/devicecode")) {
+        return reply(200, {
+          device_code: "d",
+          user_code: "ABCD",
+          verification_uri: "https://example/device",
+          expires_in: 900,
+          interval: 0,
+          message: "Go to https://example/device and enter ABCD."
+        })
+      }
+      forms.push(form)
+      const body = answer(form)
+      return reply("error" in body ? 400 : 200, body)
+    }
+  }
+  return { forms, hosts, credentialOptions: { httpClient } }
+}
+
+const token = (text: string) => ({ token_type: "Bearer", expires_in: 3600, access_token: text })
+
+describe("signIn", () => {
+  test("with a client secret asks the cloud's sign-in for a token for the cloud's Graph", async () => {
+    const { credentialOptions, forms, hosts } = entra(() => token("t1"))
+    const how = { with: "clientSecret", ...app, clientSecret: Redacted.make("s3cret") } as const
+    const before = Date.now()
+    const result = await ask(signIn(how, { cloud: "usGovL4", credentialOptions }))
+    expect(result).toMatchObject({ _tag: "Success", success: { expiresAtMillis: expect.any(Number) } })
+    if (result._tag === "Failure") throw result.failure
+    expect(Redacted.value(result.success.token)).toBe("t1")
+    expect(result.success.expiresAtMillis).toBeGreaterThan(before + 3_000_000)
+    expect(forms[0]?.get("scope")).toContain("https://graph.microsoft.us/.default")
+    expect(forms[0]?.get("client_secret")).toBe("s3cret")
+    expect([...hosts]).toEqual(["https://login.microsoftonline.us"])
+  })
+
+  test("passes a claims challenge on, and asks again for it rather than answer from its cache", async () => {
+    const { credentialOptions, forms } = entra(() => token(`t${forms.length}`))
+    const source = signIn({ with: "clientSecret", ...app, clientSecret: Redacted.make("s") }, { credentialOptions })
+    await ask(source)
+    await ask(source)
+    expect(forms).toHaveLength(1)
+    const claims = JSON.stringify({ access_token: { nbf: { essential: true, value: "1" } } })
+    expect(await ask(source, claims)).toMatchObject({ _tag: "Success" })
+    expect(forms[1]?.get("claims")).toContain("nbf")
+  })
+
+  test("with a certificate proves it holds the key", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+    const certificatePath = join(folder, "both.pem")
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" })
+    await writeFile(certificatePath, `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${pem.toString()}`)
+    const { credentialOptions, forms } = entra(() => token("t1"))
+    expect(await ask(signIn({ with: "certificate", ...app, certificatePath }, { credentialOptions }))).toMatchObject({
+      _tag: "Success"
+    })
+    expect(forms[0]?.get("client_assertion")?.split(".")).toHaveLength(3)
+  })
+
+  test("with a workload identity hands in the token of the platform", async () => {
+    const tokenFilePath = join(folder, "federated")
+    await writeFile(tokenFilePath, "federated-token")
+    const { credentialOptions, forms } = entra(() => token("t1"))
+    expect(await ask(signIn({ with: "workloadIdentity", ...app, tokenFilePath }, { credentialOptions }))).toMatchObject(
+      {
+        _tag: "Success"
+      }
+    )
+    expect(forms[0]?.get("client_assertion")).toBe("federated-token")
+  })
+
+  test("with the environment reads what @azure/identity reads", async () => {
+    vi.stubEnv("AZURE_TENANT_ID", app.tenantId)
+    vi.stubEnv("AZURE_CLIENT_ID", app.clientId)
+    vi.stubEnv("AZURE_CLIENT_SECRET", "from-env")
+    const { credentialOptions, forms } = entra(() => token("t1"))
+    expect(await ask(signIn({ with: "environment" }, { credentialOptions }))).toMatchObject({ _tag: "Success" })
+    expect(forms[0]?.get("client_secret")).toBe("from-env")
+  })
+
+  test("with a device code tells the person what to do", async () => {
+    const said: Array<string> = []
+    const { credentialOptions } = entra(() => token("t1"))
+    const how = { with: "deviceCode", ...app, onPrompt: (message: string) => said.push(message) } as const
+    expect(await ask(signIn(how, { credentialOptions }))).toMatchObject({ _tag: "Success" })
+    expect(said).toEqual(["Go to https://example/device and enter ABCD."])
+  })
+
+  test("with the Azure CLI runs it", async () => {
+    const expires = Math.floor(Date.now() / 1000) + 3600
+    const answer = JSON.stringify({ accessToken: "from-az", expires_on: expires })
+    await writeFile(join(folder, "az"), `#!/bin/sh\necho '${answer}'\n`, { mode: 0o755 })
+    vi.stubEnv("PATH", [folder, process.env["PATH"]].join(delimiter))
+    const result = await ask(signIn({ with: "azureCli" }))
+    if (result._tag === "Failure") throw result.failure
+    expect(Redacted.value(result.success.token)).toBe("from-az")
+    expect(result.success.expiresAtMillis).toBe(expires * 1_000)
+  })
+
+  test("with a managed identity asks the platform's own endpoint", async () => {
+    vi.stubEnv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token")
+    vi.stubEnv("IDENTITY_HEADER", "h")
+    const result = await ask(
+      signIn({ with: "managedIdentity" }, { credentialOptions: { retryOptions: { maxRetries: 0 } } })
+    )
+    expect(result).toMatchObject({ _tag: "Failure", failure: { _tag: "TokenUnavailable" } })
+  })
+})
+
+describe("a sign-in that fails", () => {
+  test("shows Entra's code, and nothing of what was sent or answered", async () => {
+    const { credentialOptions } = entra((form) => ({
+      error: "invalid_client",
+      error_description: `AADSTS7000215: Invalid client secret ${form.get("client_secret")} provided.`,
+      error_codes: [7_000_215]
+    }))
+    const how = { with: "clientSecret", ...app, clientSecret: Redacted.make("canary-s3cret") } as const
+    const result = await ask(signIn(how, { credentialOptions }))
+    expect(result).toMatchObject({
+      failure: { message: "the sign-in failed (AuthenticationRequiredError, AADSTS7000215)" }
+    })
+    expect(inspect(result, { depth: Infinity, showHidden: true })).not.toContain("canary")
+  })
+
+  test("shows why a credential is not there", async () => {
+    vi.stubEnv("PATH", folder)
+    await rm(join(folder, "az"), { force: true })
+    expect(await ask(signIn({ with: "azureCli" }))).toMatchObject({
+      failure: { message: expect.stringMatching(/Azure CLI could not be found/) }
+    })
+  })
+
+  test("with wrong details is a failure too, not a crash", async () => {
+    const how = { with: "clientSecret", ...app, tenantId: "no such tenant!", clientSecret: Redacted.make("s") } as const
+    expect(await ask(signIn(how))).toMatchObject({ failure: { _tag: "TokenUnavailable" } })
+  })
+
+  test.each([
+    { what: "nothing", getToken: () => Promise.resolve(null), message: "the credential has no token" },
+    { what: "an error", getToken: () => Promise.reject(new Error("canary")), message: "the sign-in failed (Error)" }
+  ])("with $what is worded", async ({ getToken, message }) => {
+    expect(await ask(tokenFromCredential({ getToken }))).toMatchObject({ failure: { message } })
+  })
+})
+
+test("a client takes tokens from any credential", async () => {
+  const asked: Array<unknown> = []
+  const credential = {
+    getToken: (scope: string | string[]) => {
+      asked.push(scope)
+      return Promise.resolve({
+        token: "t1",
+        expiresOnTimestamp: Date.now() + 3_600_000,
+        refreshAfterTimestamp: Date.now() + 1
+      })
+    }
+  }
+  const graph = fakeGraph([Response.json(device)])
+  const reading = GraphClient.use((client) => client.getDevice(key))
+  const token = tokenFromCredential(credential, { scope: "api://mine/.default" })
+  expect(await Effect.runPromise(Effect.provide(reading, clientOf(graph, { token })))).toEqual(device)
+  expect(asked).toEqual(["api://mine/.default"])
+  expect(graph.requests[0]?.headers.get("authorization")).toBe("Bearer t1")
+})
