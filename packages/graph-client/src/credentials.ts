@@ -56,6 +56,20 @@ const nextTryMillis = 30_000
 /** Requests that are under way when a token is renewed still carry the one before. */
 const hiddenTokens = 3
 
+/** A token may come back with JSON's escapes, which hide it from a search: Intune puts JSON into JSON even. */
+const hidden = (text: string, tokens: ReadonlyArray<string>): string => {
+  if (text.includes("\\")) {
+    try {
+      const json: unknown = JSON.parse(text)
+      const hide = (_: string, value: unknown) => (typeof value === "string" ? hidden(value, tokens) : value)
+      return JSON.stringify(json, hide)
+    } catch {
+      // It is not JSON, or nested too deeply for anyone to read.
+    }
+  }
+  return tokens.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
+}
+
 interface Held {
   readonly token: Redacted.Redacted
   readonly expiresAtMillis: number
@@ -110,7 +124,7 @@ const fromSource = (source: TokenSource): Tokens => {
           return Redacted.value(yield* fetch(need)) !== old
         })
       ),
-    hide: (text) => sent.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
+    hide: (text) => hidden(text, sent)
   }
 }
 
@@ -120,6 +134,6 @@ export const tokensOf = (token: Redacted.Redacted | TokenSource | undefined): To
   return {
     current: Effect.succeed(token),
     renew: () => Effect.succeed(false),
-    hide: (text) => (token === undefined ? text : text.replaceAll(Redacted.value(token), "<redacted>"))
+    hide: (text) => hidden(text, token === undefined ? [] : [Redacted.value(token)])
   }
 }

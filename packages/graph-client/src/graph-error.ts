@@ -130,16 +130,28 @@ export interface Answer {
   readonly retryAfter?: string
   readonly date?: string
   readonly diagnostic?: string
-  readonly challenge?: string
+  /** What a claims challenge asks for: JSON. */
+  readonly claims?: string
 }
 
 const answerHeaders = {
   requestId: "request-id",
   retryAfter: "retry-after",
   date: "date",
-  diagnostic: "x-ms-ags-diagnostic",
-  challenge: "www-authenticate"
+  diagnostic: "x-ms-ags-diagnostic"
 } as const
+
+const decodedClaims = (challenge: string | undefined): string | undefined => {
+  const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
+  if (encoded === undefined) return undefined
+  try {
+    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
+    JSON.parse(claims)
+    return claims
+  } catch {
+    return undefined
+  }
+}
 
 /** Keeps of an answer what errors tell of; header names are in lower case. */
 export const answerOf = (
@@ -152,7 +164,8 @@ export const answerOf = (
     const value = headers[header]
     if (value !== undefined) answer[name] = value
   }
-  return answer
+  const claims = decodedClaims(headers["www-authenticate"])
+  return claims === undefined ? answer : { ...answer, claims }
 }
 
 /** One line that may be shown anywhere: control and format characters could redraw a terminal or forge a log line. */
@@ -256,23 +269,6 @@ const meansNoRoute = (code: string | undefined, message: string | undefined): bo
 const meansNoIntune = (message: string | undefined): boolean =>
   /request not applicable to target tenant/i.test(message ?? "")
 
-const decodedClaims = (challenge: string | undefined): string | undefined => {
-  const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
-  if (encoded === undefined) return undefined
-  try {
-    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
-    JSON.parse(claims)
-    return claims
-  } catch {
-    return undefined
-  }
-}
-
-const unauthorized = ({ challenge }: Answer): Unauthorized => {
-  const claims = decodedClaims(challenge)
-  return new Unauthorized(claims === undefined ? {} : { claims })
-}
-
 const reasonFor = (
   answer: Answer,
   { code, message }: { readonly code: string | undefined; readonly message: string | undefined },
@@ -285,7 +281,7 @@ const reasonFor = (
       if (meansNoRoute(code, message)) return new RouteUnsupported()
       return meansNoIntune(message) ? new TenantNotReady() : new Rejected()
     case 401:
-      return unauthorized(answer)
+      return new Unauthorized(answer.claims === undefined ? {} : { claims: answer.claims })
     case 403:
       return new Forbidden()
     case 404:
