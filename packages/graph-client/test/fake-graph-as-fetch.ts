@@ -9,6 +9,7 @@ const stored = {
 /** Stands in for the network of the README's programs, which are run as they are. */
 globalThis.fetch = fakeGraph(({ body, headers, method, url }) => {
   if (headers.get("authorization") !== "Bearer example") return errorResponse(401, { message: "No token." })
+  if (url.searchParams.has("$filter")) return Response.json({ value: [stored, { id: "2", deviceName: 7 }] })
   if (url.pathname.endsWith("/metricDevices")) return Response.json({ value: [stored] })
   if (!url.pathname.endsWith(stored.id)) {
     return errorResponse(404, { code: "ResourceNotFound", message: "Resource not found." })

@@ -1,10 +1,14 @@
 import type { DeviceUpdate } from "@workanywhere/domain"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { expect, test } from "vitest"
+import * as Stream from "effect/Stream"
+import { expect, expectTypeOf, test } from "vitest"
 import * as fromIndex from "../src/index.ts"
-import { GraphError, InvalidOptions, createGraphClient } from "../src/promise.ts"
-import { type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
-import { baseUrl, collectionPath, device, key } from "./fixtures.ts"
+import { GraphError, InvalidOptions, type PromiseClient, createGraphClient } from "../src/promise.ts"
+import { type FakeGraph, type FakeRequest, errorResponse, fakeGraph } from "../src/testing.ts"
+import { baseUrl, clientOf as effectClientOf, collectionPath, device, key } from "./fixtures.ts"
+
+type EffectClient = fromIndex.GraphClient["Service"]
 
 const clientOf = ({ fetch }: FakeGraph) => createGraphClient({ baseUrl, token: "t0ken", fetch })
 
@@ -117,4 +121,68 @@ test("close stops what is under way and refuses what comes later", async () => {
 test("options that cannot be used throw at once, and a token may already be redacted", () => {
   expect(() => createGraphClient({ baseUrl: "http://graph.example", token: "t0ken" })).toThrow(InvalidOptions)
   expect(() => createGraphClient({ baseUrl, token: Redacted.make("") })).toThrow(/^the options of the client are wrong/)
+})
+
+test("it has every operation, and each asks for the same and gives the same", async () => {
+  const metric = { id: "m" }
+  const answerTo = ({ method, url }: FakeRequest) => {
+    if (method === "DELETE") return new Response(null, { status: 204 })
+    if (/MetricDevices$|metricDevices$|Metrics$|ModelPerformance$/i.test(url.pathname) && method === "GET") {
+      return Response.json({ value: [device] })
+    }
+    return Response.json(url.pathname.includes("Summarize") ? { totalDevices: 1 } : { ...device, ...metric })
+  }
+  type Calls = [
+    (client: PromiseClient) => Promise<unknown> | AsyncIterable<unknown>,
+    (client: EffectClient) => Effect.Effect<unknown, GraphError> | Stream.Stream<unknown, GraphError>
+  ]
+  const calls: Record<string, Calls> = {
+    updateDevice: [(c) => c.updateDevice(key, { model: "X" }), (c) => c.updateDevice(key, { model: "X" })],
+    getDevice: [(c) => c.getDevice(key, { select: ["model"] }), (c) => c.getDevice(key, { select: ["model"] })],
+    createDevice: [(c) => c.createDevice("m", { model: "X" }), (c) => c.createDevice("m", { model: "X" })],
+    deleteDevice: [(c) => c.deleteDevice(key), (c) => c.deleteDevice(key)],
+    listDevices: [(c) => c.listDevices("m", { filter: "x" }), (c) => c.listDevices("m", { filter: "x" })],
+    listDevicePages: [(c) => c.listDevicePages("m", { pageSize: 5 }), (c) => c.listDevicePages("m", { pageSize: 5 })],
+    listMetrics: [(c) => c.listMetrics(), (c) => c.listMetrics()],
+    getMetric: [(c) => c.getMetric("m"), (c) => c.getMetric("m")],
+    createMetric: [(c) => c.createMetric(metric), (c) => c.createMetric(metric)],
+    updateMetric: [(c) => c.updateMetric("m"), (c) => c.updateMetric("m")],
+    deleteMetric: [(c) => c.deleteMetric("m"), (c) => c.deleteMetric("m")],
+    getHardwareReadiness: [(c) => c.getHardwareReadiness(), (c) => c.getHardwareReadiness()],
+    listModelPerformance: [(c) => c.listModelPerformance({ top: 3 }), (c) => c.listModelPerformance({ top: 3 })],
+    summarizeDevices: [(c) => c.summarizeDevices(), (c) => c.summarizeDevices()]
+  }
+  const seen = (graph: FakeGraph) =>
+    graph.requests.map(({ body, headers, method, url }) => [method, url.href, headers.get("prefer"), body])
+  for (const [name, [promised, effectful]] of Object.entries(calls)) {
+    const [one, other] = [fakeGraph(answerTo), fakeGraph(answerTo)]
+    const client = clientOf(one)
+    const call = promised(client)
+    const value = call instanceof Promise ? await call : await collected(call)
+    const run = fromIndex.GraphClient.use((service) => {
+      const made = effectful(service)
+      return Effect.isEffect(made) ? made : Stream.runCollect(made)
+    })
+    expect([name, await Effect.runPromise(Effect.provide(run, effectClientOf(other)))]).toEqual([name, value])
+    expect(seen(one)).toEqual(seen(other))
+    expect(one.requests.length).toBe(1)
+    await client.close()
+  }
+  const client = clientOf(fakeGraph([]))
+  const service = await Effect.runPromise(Effect.provide(fromIndex.GraphClient, effectClientOf(fakeGraph([]))))
+  expect(Object.keys(client).filter((name) => name !== "close")).toEqual(Object.keys(service))
+  expect(Object.keys(service)).toEqual(expect.arrayContaining(Object.keys(calls)))
+  await client.close()
+})
+
+test("selected properties narrow what a promise and a loop give", async () => {
+  const client = clientOf(fakeGraph(() => Response.json({ ...device, value: [device] })))
+  expectTypeOf(client.getDevice(key, { select: ["model"] })).resolves.toEqualTypeOf<{
+    readonly id: string
+    readonly model?: string | null
+  }>()
+  for await (const row of client.listDevices("m", { select: ["model"] })) {
+    expectTypeOf(row).toEqualTypeOf<{ readonly model?: string | null }>()
+  }
+  await client.close()
 })
