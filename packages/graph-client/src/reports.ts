@@ -149,15 +149,14 @@ export const DevicesSummary = schemaOf(devicesSummaryShape)
 /** The properties of {@link ModelPerformance}. */
 export const modelPropertyNames: ReadonlyArray<string> = Object.keys(modelPerformanceShape)
 
+const metricODataType = "#microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
+
 /** What a caller may send for a metric. */
 export interface MetricBody {
   readonly "@odata.type"?: typeof metricODataType
   /** The key of a new metric; the service chooses one otherwise. */
   readonly id?: string
 }
-
-/** How Graph names a metric in `@odata.type`. */
-export const metricODataType = "#microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
 
 /** What is wrong with the body of a metric. */
 export const metricIssues = (body: MetricBody): ReadonlyArray<Issue> => {

@@ -25,12 +25,11 @@ test("the client runs where there is nothing of Node, and brings no library for 
   const { inputs, text } = await bundled("client", `export * from "../src/promise.ts"`)
   expect(inputs.filter((path) => /@azure|msal|^node:/.test(path))).toEqual([])
   // What a browser has, and neither process nor Buffer nor require.
-  const web = {
-    ...{ URL, URLSearchParams, Headers, Request, Response, ReadableStream, TextDecoder, TextEncoder, crypto },
-    ...{ AbortController, AbortSignal, setTimeout, clearTimeout, queueMicrotask, performance, atob, btoa, console },
-    ...{ fetch: fakeGraph([Response.json(device)]).fetch, key }
-  }
-  const context = createContext(web)
+  const names =
+    "URL URLSearchParams Headers Request Response ReadableStream TextDecoder TextEncoder crypto AbortController " +
+    "AbortSignal setTimeout clearTimeout queueMicrotask performance atob btoa console"
+  const web = Object.fromEntries(names.split(" ").map((name) => [name, Reflect.get(globalThis, name)]))
+  const context = createContext({ ...web, fetch: fakeGraph([Response.json(device)]).fetch, key })
   const program = `client.createGraphClient({ cloud: "global", token: "t" }).getDevice(key).then(({ id }) => id)`
   expect(await runInContext(`${text};${program}`, context)).toBe(device.id)
 })

@@ -7,6 +7,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { once } from "node:events"
 import { type ServerResponse, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { Readable, pipeline } from "node:stream"
 import { createGzip, gzipSync } from "node:zlib"
 import { GraphClient } from "../src/index.ts"
 import { device, key } from "./fixtures.ts"
@@ -36,27 +37,22 @@ const against = (answer: (response: ServerResponse) => void, deadline: Duration.
 
 const mebibyte = 1024 * 1024
 
+function* endlessSpaces() {
+  const spaces = Buffer.alloc(mebibyte, 0x20)
+  while (true) yield spaces
+}
+
 it.live("an answer that unpacks to gigabytes is left at the limit", () =>
   Effect.gen(function* () {
-    let left = false
+    const left = Promise.withResolvers<void>()
     const client = yield* against((response) => {
       response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
-      const gzip = createGzip()
-      const spaces = Buffer.alloc(mebibyte, 0x20)
-      const feed = () => {
-        while (!left && gzip.write(spaces));
-      }
-      gzip.on("drain", feed)
-      response.on("close", () => {
-        left = true
-        gzip.destroy()
-      })
-      gzip.pipe(response)
-      feed()
+      pipeline(Readable.from(endlessSpaces()), createGzip(), response, () => left.resolve())
     })
     const error = yield* Effect.flip(client.getDevice(key))
     expect(error).toMatchObject({ status: 200, reason: { _tag: "Unreadable" } })
     expect(error.message).toBe("the service answered with status 200 and more than 16 MiB")
+    yield* Effect.promise(() => left.promise)
   })
 )
 

@@ -123,6 +123,9 @@ test("options that cannot be used throw at once, and a token may already be reda
   expect(() => createGraphClient({ baseUrl, token: Redacted.make("") })).toThrow(/^the options of the client are wrong/)
 })
 
+const seen = (graph: FakeGraph) =>
+  graph.requests.map(({ body, headers, method, url }) => [method, url.href, headers.get("prefer"), body])
+
 test("it has every operation, and each asks for the same and gives the same", async () => {
   const metric = { id: "m" }
   const answerTo = ({ method, url }: FakeRequest) => {
@@ -152,8 +155,6 @@ test("it has every operation, and each asks for the same and gives the same", as
     listModelPerformance: [(c) => c.listModelPerformance({ top: 3 }), (c) => c.listModelPerformance({ top: 3 })],
     summarizeDevices: [(c) => c.summarizeDevices(), (c) => c.summarizeDevices()]
   }
-  const seen = (graph: FakeGraph) =>
-    graph.requests.map(({ body, headers, method, url }) => [method, url.href, headers.get("prefer"), body])
   for (const [name, [promised, effectful]] of Object.entries(calls)) {
     const [one, other] = [fakeGraph(answerTo), fakeGraph(answerTo)]
     const client = clientOf(one)

@@ -19,6 +19,9 @@ const secrets = { token: "canary-t0ken+/=", body: "canary-body", query: "canary-
 /** A careless service that repeats what it was sent. */
 const echo = ({ headers }: FakeRequest) => `You sent ${headers.get("authorization")}`
 
+/** As some of Microsoft's services write JSON. */
+const escaped = (value: object) => JSON.stringify(value).replaceAll("+", String.raw`\u002B`)
+
 const answers: Record<string, (request: FakeRequest) => FakeAnswer> = {
   "an error page": (request) => new Response(`<p>${echo(request)}</p>`, { status: 502 }),
   "an error envelope": (request) =>
@@ -29,7 +32,6 @@ const answers: Record<string, (request: FakeRequest) => FakeAnswer> = {
       innerError: { "request-id": echo(request) }
     }),
   "an escaped error envelope": (request) => {
-    const escaped = (value: object) => JSON.stringify(value).replaceAll("+", String.raw`\u002B`)
     const message = escaped({ Message: echo(request) })
     return new Response(escaped({ error: { code: echo(request), message } }), { status: 400 })
   },
@@ -124,12 +126,13 @@ describe.each(Object.entries(tokens))("with %s nothing secret shows", (_, makeTo
   }
 })
 
+const crash = ({ error }: Repeat) => Effect.die(error)
+
 it.effect("a crash in the code around a call does not show the token either", () =>
   Effect.gen(function* () {
     const graph = fakeGraph(() => "connectionLost")
-    const onRepeat = ({ error }: Repeat) => Effect.die(error)
     const token = Redacted.make(secrets.token)
-    const client = yield* Effect.provide(GraphClient, clientOf(graph, { token, onRepeat }))
+    const client = yield* Effect.provide(GraphClient, clientOf(graph, { token, onRepeat: crash }))
     expect(shownBy(yield* Effect.exit(client.getDevice(key)))).not.toContain(secrets.token)
   })
 )
