@@ -16,6 +16,7 @@ const sourceOf = (lifeMillis?: number, answer?: (count: number) => Effect.Effect
   const source: TokenSource = (need) =>
     Effect.gen(function* () {
       const count = needs.push(need)
+      yield* Effect.promise(() => Promise.resolve())
       if (answer !== undefined) return yield* answer(count)
       const now = yield* TestClock.testClockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))
       const token = Redacted.make(`t${count}`)
