@@ -87,15 +87,12 @@ const systemCode = (error: unknown, depth = 0): string | undefined => {
   return systemCode(error.cause, depth + 1) ?? (/^[A-Z_]{3,40}$/.test(code) ? code : undefined)
 }
 
-/** What Node says when it could not connect, so that the request cannot have arrived. */
-const neverArrived = /\((ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)\)$/
+/** What Node says when it could not connect, so that nothing can have arrived; a browser does not tell. */
+const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** Whether a write that ended so may have taken effect all the same. */
-const isOutcomeUnknown = ({ message, method, reason, status }: GraphError): boolean => {
-  if (method === "GET") return false
-  if (reason._tag === "Unreadable") return true
-  return reason._tag === "Unavailable" && (status === undefined ? !neverArrived.test(message) : status === 504)
-}
+const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
+  method !== "GET" && (outcomeUnknown === true || reason._tag === "Unreadable" || status === 504)
 
 const amended = (
   error: GraphError,
@@ -153,8 +150,10 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
 
   const noConnection = (sent: Sent, error: HttpClientError): GraphError => {
     const code = systemCode(error.cause)
+    const mayHaveArrived = sent.method !== "GET" && !neverConnected.test(code ?? "")
     return new GraphError({
       ...sent,
+      ...(mayHaveArrived ? { outcomeUnknown: true } : {}),
       message: `the connection to ${settings.host} failed${code === undefined ? "" : ` (${code})`}`,
       reason: new Unavailable({})
     })
