@@ -8,7 +8,9 @@ import { contentEtag, noEtag } from "./etag.ts"
 import { metricRoutes } from "./metrics.ts"
 import { type Version } from "./odata-address.ts"
 import { batchRoutes } from "./odata-batch.ts"
+import { localRoutes } from "./local-routes.ts"
 import { odataPath, unknownSegment } from "./odata-path.ts"
+import type { Rehearsal } from "./rehearsal.ts"
 import { reportRoutes } from "./reports.ts"
 import { serviceRoutes } from "./service-document.ts"
 import { type Env, idsOf, reply } from "./reply.ts"
@@ -30,10 +32,21 @@ export interface Dependencies {
   readonly authentication?: Authentication | undefined
   /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
   readonly etag?: boolean
+  /** What happens around the answers; without it, nothing does. */
+  readonly rehearsal?: Rehearsal
+  /** Puts the devices that a new store starts with in the place of all that there are. */
+  readonly restore?: () => Promise<void>
 }
 
 /** The service without a port: `fetch` and `request` answer as a server would. */
-export const createApp = ({ store, log = silent, authentication, etag = false }: Dependencies): Hono<Env> => {
+export const createApp = ({
+  store,
+  log = silent,
+  authentication,
+  etag = false,
+  rehearsal,
+  restore
+}: Dependencies): Hono<Env> => {
   const versionRoutes = (version: Version): Hono<Env> =>
     new Hono<Env>()
       .route("/", serviceRoutes(version))
@@ -53,6 +66,7 @@ export const createApp = ({ store, log = silent, authentication, etag = false }:
       c.set("clientRequestId", ids.clientRequestId)
       c.set("tenant", localTenant)
       c.set("app", localTenant)
+      c.set("readOnly", "accept")
       await next()
       log.info(
         {
@@ -76,6 +90,9 @@ export const createApp = ({ store, log = silent, authentication, etag = false }:
       }
       return reply(c, 200, { status: "ready" })
     })
+    .route("/_local", rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : new Hono<Env>())
+    .use("/beta/*", ...(rehearsal?.middleware ?? []))
+    .use("/v1.0/*", ...(rehearsal?.middleware ?? []))
     .route("/beta", versionRoutes("beta"))
     .route("/v1.0", versionRoutes("v1.0"))
     .notFound((c) => {

@@ -1,7 +1,9 @@
 import { BlockList, isIP } from "node:net"
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
+import type { BudgetSetting } from "./budget.ts"
 import { type Authority, authorities, isGraphAudience, personalTenant } from "./clouds.ts"
+import { type Profile, type ReadOnlyPolicy, profiles, readOnlyPolicies } from "./profile.ts"
 
 /** Everything the service can be told, checked. */
 export interface Settings {
@@ -22,7 +24,13 @@ export interface Settings {
   /** Where the keys are that tokens are signed with, when not where the authority has them. */
   readonly jwksUrl: string | undefined
   /** Which behaviour of Graph is shown; `documented` is that of Microsoft's pages. */
-  readonly profile: "documented"
+  readonly profile: Profile
+  /** What becomes of an update of properties that the pages call read-only. */
+  readonly readOnly: ReadOnlyPolicy
+  /** Which limits on requests are kept. */
+  readonly budget: BudgetSetting
+  /** Path of a fault script; `none` for no faults. */
+  readonly faults: string
   /** Whether devices have etags, which Graph's rows were never seen with. */
   readonly etag: "off" | "on"
   /** Synthetic devices to create in an empty store. */
@@ -82,7 +90,17 @@ const schemaWith = (
     tenants: auth === "entra" ? listOf(tenant) : notSet.transform(() => []),
     authority: z.enum(authorities),
     jwksUrl: z.union([notSet.transform(() => undefined), auth === "entra" ? jwksUrl : z.never()]),
-    profile: z.literal("documented"),
+    profile: z.enum(profiles),
+    readOnly: z.enum(readOnlyPolicies),
+    budget: z.union([
+      z.literal("off"),
+      z
+        .string()
+        .regex(/^intune(?:\*\d{1,4}(?:\.\d{1,3})?)?$/)
+        .transform((text) => ({ timesAsFast: Number(text.split("*")[1] ?? 1) }))
+        .refine(({ timesAsFast }) => timesAsFast > 0)
+    ]),
+    faults: z.string().min(1),
     etag: z.enum(["off", "on"]),
     fleet: wholeNumber(1_000_000),
     fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
@@ -151,7 +169,25 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     name: "WFA_PROFILE",
     standard: "documented",
     meaning: "which behaviour of Graph is shown",
-    expected: "documented"
+    expected: "documented (Microsoft's pages), or observed (what public probes saw)"
+  },
+  readOnly: {
+    name: "WFA_READ_ONLY",
+    standard: "accept",
+    meaning: "what becomes of an update of read-only properties",
+    expected: "accept, ignore (200, nothing changes), or reject (400)"
+  },
+  budget: {
+    name: "WFA_BUDGET",
+    standard: "off",
+    meaning: "limits on requests",
+    expected: "off, intune (the published limits), or intune*<k>, k times as fast, as in intune*10"
+  },
+  faults: {
+    name: "WFA_FAULTS",
+    standard: "none",
+    meaning: "what goes wrong, for rehearsal",
+    expected: "none, or the path of a fault script (JSON)"
   },
   etag: {
     name: "WFA_ETAG",

@@ -85,6 +85,8 @@ export interface DeviceStore {
   readonly fillEmpty: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Random bytes that stay with the store; they sign page tokens. */
   readonly pageTokenKey: Uint8Array
+  /** Puts devices into the standing collection of a tenant, in the place of all that the tenant has. */
+  readonly refill: (tenant: string, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Fails when the store does not answer. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
@@ -254,6 +256,12 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
         for await (const device of devices) await transaction.executeQuery(statements.insert(collection, device))
       }),
     pageTokenKey: Buffer.from(secret.value, "base64url"),
+    refill: (tenant, devices) =>
+      database.transact(async (transaction) => {
+        await transaction.deleteFrom("devices").where("tenant", "=", tenant).execute()
+        const collection = standingCollection(tenant)
+        for await (const device of devices) await transaction.executeQuery(statements.insert(collection, device))
+      }),
     ping: async () => {
       await sql`select 1`.execute(kysely)
     },

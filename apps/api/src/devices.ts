@@ -29,6 +29,7 @@ import {
 } from "./odata-query.ts"
 import { pageTokens } from "./page-token.ts"
 import { type Preferences, preferencesOf } from "./preferences.ts"
+import { permittedUpdate, refuseReadOnly } from "./profile.ts"
 import { type Env, reply } from "./reply.ts"
 
 const contextOf = (
@@ -197,8 +198,10 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const collection = await collectionFor(c, store, metricId)
       queryOptions(c.req.url, [])
       const update = await jsonBody(c, parseDeviceUpdate)
-      const written = await store.update(collection, deviceId, update, expectation(c, etagOf))
-      return changed(c, entity(c, metricId, writtenTo(written, metricId, deviceId)))
+      const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
+      const device = writtenTo(written, metricId, deviceId)
+      refuseReadOnly(c, update)
+      return changed(c, entity(c, metricId, device))
     })
     .delete(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()

@@ -16,6 +16,8 @@ export class ApiError extends Error {
   readonly code: GraphErrorCode
   readonly details: ReadonlyArray<GraphErrorDetail>
   readonly headers: Readonly<Record<string, string>>
+  /** What `innerError` says besides the date and the ids. */
+  readonly innerError: Readonly<Record<string, string>>
 
   constructor(
     code: GraphErrorCode,
@@ -23,10 +25,12 @@ export class ApiError extends Error {
     {
       details = [],
       headers = {},
+      innerError = {},
       cause
     }: {
       readonly details?: ReadonlyArray<GraphErrorDetail>
       readonly headers?: Readonly<Record<string, string>>
+      readonly innerError?: Readonly<Record<string, string>>
       /** Why it happened, for the log only. */
       readonly cause?: unknown
     } = {}
@@ -36,6 +40,7 @@ export class ApiError extends Error {
     this.code = code
     this.details = details
     this.headers = headers
+    this.innerError = innerError
   }
 }
 
@@ -48,7 +53,7 @@ export const renderError = (c: Context<Env>, error: Error): Response => {
           "generalException",
           `The service failed; its log says why, under request-id ${c.get("requestId")}.`
         )
-  const { code, message, details, headers } = known
+  const { code, message, details, headers, innerError } = known
   const body: GraphErrorBody = {
     error: {
       code,
@@ -56,6 +61,7 @@ export const renderError = (c: Context<Env>, error: Error): Response => {
       ...(details.length === 0 ? {} : { details }),
       innerError: {
         ...(code === "ModelValidationFailure" ? { message } : {}),
+        ...innerError,
         // UTC in seconds and without a zone, as Graph writes it.
         date: new Date().toISOString().slice(0, 19),
         "request-id": c.get("requestId"),
@@ -169,6 +175,7 @@ export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknow
     // Else the caller went away in the middle of its body.
     throw error instanceof ApiError ? error : unreadable()
   })
+  c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
   if (!isUtf8(bytes)) throw unreadable()

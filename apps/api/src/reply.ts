@@ -1,5 +1,8 @@
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Context } from "hono"
+import type { Connection } from "./connection.ts"
+import type { ReadOnlyPolicy } from "./profile.ts"
+import type { RouteTarget } from "./route-target.ts"
 
 /** What is known about a request from its start. */
 export interface RequestFacts {
@@ -11,6 +14,16 @@ export interface RequestFacts {
   readonly tenant: string
   /** Client id of the app that sends it; `local` while nobody has to prove who they are. */
   readonly app: string
+  /** What becomes of an update. */
+  readonly readOnly: ReadOnlyPolicy
+  /** What it is aimed at, once somebody has asked. */
+  readonly target?: RouteTarget
+  /** The last body that was given as an answer, before it became text. */
+  readonly answer?: unknown
+  /** What came as the body, for whoever compares requests. */
+  readonly received?: Uint8Array
+  /** What rehearsal did to the request: the kind of a fault, or that the budget was spent. */
+  readonly disturbance?: string
 }
 
 /** What a handler finds on Hono's context. */
@@ -19,6 +32,10 @@ export interface Env {
   Bindings: {
     /** What Node's server received; a request that was made in process has none. */
     readonly incoming?: IncomingMessage
+    /** What the request came on; a batch item comes on nothing of its own. */
+    readonly connection?: Connection
+    /** Node's side of the connection, when there is a server. */
+    readonly outgoing?: ServerResponse
     /** Which item of which batch the request is: its id, and the request-id of the batch. */
     readonly batchItem?: { readonly id: string; readonly of: string }
   }
@@ -62,4 +79,7 @@ export const reply = (
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>> = {}
-): Response => answer(c, status, JSON.stringify(body), { "content-type": graphJson, ...headers })
+): Response => {
+  c.set("answer", body)
+  return answer(c, status, JSON.stringify(body), { "content-type": graphJson, ...headers })
+}

@@ -1,4 +1,5 @@
 import { once } from "node:events"
+import { readFile } from "node:fs/promises"
 import { type Server, type ServerOptions, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
@@ -7,6 +8,9 @@ import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
 import { type Settings, isLoopback } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
+import { type FaultScript, parseFaultScript } from "./fault-script.ts"
+import { seedFleet } from "./local-routes.ts"
+import { createRehearsal } from "./rehearsal.ts"
 import type { Env } from "./reply.ts"
 
 /** The service cannot start as it was told to; the message says in one line what to change. */
@@ -50,12 +54,27 @@ const openStore = async (store: Settings["store"]): Promise<DeviceStore> => {
   }
 }
 
+const faultsFrom = async (path: string): Promise<{ readonly faults?: FaultScript }> => {
+  if (path === "none") return {}
+  let body: unknown
+  try {
+    body = JSON.parse(await readFile(path, "utf8"))
+  } catch (error) {
+    throw new StartError(`cannot read the fault script ${path}: ${reasonOf(error)}`, { cause: error })
+  }
+  const script = parseFaultScript(body)
+  if (script.success) return { faults: script.data }
+  const problems = script.problems.map(({ path: place, message }) => `${place || "the whole"}: ${message}`)
+  throw new StartError(`the fault script ${path} does not fit: ${problems.join("; ")}`)
+}
+
 const listenErrors: Readonly<Record<string, string>> = {
   EADDRINUSE: "it is in use; set WFA_PORT to another port, or to 0 for a free one",
   EACCES: "this user may not; set WFA_PORT to a port above 1023"
 }
 
-const listen = async (server: Server, { host, port }: Settings): Promise<string> => {
+/** Listens, and gives the root under which the server is reached. */
+export const listen = async (server: Server, { host, port }: Pick<Settings, "host" | "port">): Promise<string> => {
   server.listen(port, host)
   try {
     await once(server, "listening")
@@ -70,7 +89,8 @@ const listen = async (server: Server, { host, port }: Settings): Promise<string>
   return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
 }
 
-const closed = async (server: Server): Promise<void> => {
+/** Takes no more connections, and waits for those that there are: five seconds at most. */
+export const closed = async (server: Server): Promise<void> => {
   const force = setTimeout(() => server.closeAllConnections(), graceMs)
   // Closing ends only what is idle at that moment: a connection whose last answer is still to come would be kept alive.
   const sweep = setInterval(() => server.closeIdleConnections(), 20)
@@ -89,19 +109,31 @@ export const startService = async (
   if (isOpen && !isLoopback(settings.host)) {
     throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
   }
+  const { budget, profile, readOnly } = settings
+  const rehearsal = createRehearsal({
+    budget,
+    profile,
+    readOnly,
+    isLocal: isOpen,
+    ...(await faultsFrom(settings.faults))
+  })
   const store = await openStore(settings.store)
   try {
-    const fleet = syntheticFleet({ size: settings.fleet, seed: settings.fleetSeed })
+    const fleet = { size: settings.fleet, seed: settings.fleetSeed }
     for (const tenant of isOpen ? [localTenant] : settings.tenants) {
-      await store.fillEmpty(standingCollection(tenant), fleet)
+      await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet))
     }
     // Imported when needed: it would be a good part of the time that a start takes.
     const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
-    const server = httpServer(createApp({ store, log, authentication, etag: settings.etag === "on" }))
+    const restore = () => seedFleet(store, fleet)
+    const server = httpServer(
+      createApp({ store, log, authentication, etag: settings.etag === "on", rehearsal, restore })
+    )
     const url = await listen(server, settings)
     return {
       url,
       close: async () => {
+        rehearsal.close()
         await closed(server)
         await store.close()
       }

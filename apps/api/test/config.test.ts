@@ -20,6 +20,9 @@ describe("the settings", () => {
       authority: "https://login.microsoftonline.com",
       jwksUrl: undefined,
       profile: "documented",
+      readOnly: "accept",
+      budget: "off",
+      faults: "none",
       etag: "off",
       fleet: 0,
       fleetSeed: 1
@@ -36,7 +39,10 @@ describe("the settings", () => {
       WFA_TENANTS: "72F988BF-86F1-41AF-91AB-2D7CD011DB47,11111111-2222-3333-4444-555555555555",
       WFA_AUTHORITY: "https://login.microsoftonline.us",
       WFA_JWKS_URL: "https://keys.example/keys",
-      WFA_PROFILE: "documented",
+      WFA_PROFILE: "observed",
+      WFA_READ_ONLY: "reject",
+      WFA_BUDGET: "intune*2.5",
+      WFA_FAULTS: "/etc/faults.json",
       WFA_ETAG: "on",
       WFA_FLEET: "1000000",
       WFA_FLEET_SEED: "7"
@@ -52,7 +58,10 @@ describe("the settings", () => {
         tenants: ["72f988bf-86f1-41af-91ab-2d7cd011db47", "11111111-2222-3333-4444-555555555555"],
         authority: "https://login.microsoftonline.us",
         jwksUrl: "https://keys.example/keys",
-        profile: "documented",
+        profile: "observed",
+        readOnly: "reject",
+        budget: { timesAsFast: 2.5 },
+        faults: "/etc/faults.json",
         etag: "on",
         fleet: 1_000_000,
         fleetSeed: 7
@@ -70,11 +79,14 @@ describe("the settings", () => {
       WFA_TENANTS: "11111111-2222-3333-4444-555555555555",
       WFA_AUTHORITY: "https://login.example",
       WFA_JWKS_URL: "https://keys.example/keys",
-      WFA_PROFILE: "observed",
+      WFA_PROFILE: "real",
+      WFA_READ_ONLY: "",
+      WFA_BUDGET: "intune*0",
+      WFA_FAULTS: "",
       WFA_ETAG: "yes",
       WFA_FLEET: "1000001",
       WFA_FLEET_SEED: "x",
-      WFA_BUDGET: "intune"
+      WFA_UPSTREAM: "none"
     })
     expect(problems).toEqual([
       "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
@@ -85,11 +97,14 @@ describe("the settings", () => {
       "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing",
       "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn",
       "WFA_JWKS_URL: expected with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing",
-      "WFA_PROFILE: expected documented",
+      "WFA_PROFILE: expected documented (Microsoft's pages), or observed (what public probes saw)",
+      "WFA_READ_ONLY: expected accept, ignore (200, nothing changes), or reject (400)",
+      "WFA_BUDGET: expected off, intune (the published limits), or intune*<k>, k times as fast, as in intune*10",
+      "WFA_FAULTS: expected none, or the path of a fault script (JSON)",
       "WFA_ETAG: expected off, or on",
       "WFA_FLEET: expected a whole number from 0 to 1000000",
       "WFA_FLEET_SEED: expected a whole number from 0 to 9007199254740991",
-      "WFA_BUDGET is not a setting of this service"
+      "WFA_UPSTREAM is not a setting of this service"
     ])
   })
 
@@ -168,6 +183,18 @@ describe("the settings", () => {
     expect(problemsOf({ WFA_STORE: store })).toEqual(["WFA_STORE: expected memory, or sqlite:<file>"])
   })
 
+  it.for([
+    ["off", "off"],
+    ["intune", { timesAsFast: 1 }],
+    ["intune*10", { timesAsFast: 10 }]
+  ] as const)("read %s as a budget", ([text, budget]) => {
+    expect(readSettings({ WFA_BUDGET: text })).toMatchObject({ success: true, data: { budget } })
+  })
+
+  it.for(["Intune", "intune*", "intune*-1", "intune*0.0", "intune*1e9", "2"])("refuse %j as a budget", (budget) => {
+    expect(problemsOf({ WFA_BUDGET: budget })).toHaveLength(1)
+  })
+
   it("refuse a variable they do not know, and say which one was probably meant, without its value", () => {
     expect(problemsOf({ WFA_PROT: "4011" })).toEqual([
       "WFA_PROT is not a setting of this service; did you mean WFA_PORT?"
@@ -192,6 +219,9 @@ describe("the settings", () => {
       "AUTHORITY",
       "JWKS_URL",
       "PROFILE",
+      "READ_ONLY",
+      "BUDGET",
+      "FAULTS",
       "FLEET",
       "FLEET_SEED"
     ]) {

@@ -78,6 +78,16 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect((await opened.store.find(standing, "a"))?.model).toBeNull()
   })
 
+  it("is filled anew for one tenant, in the place of all that it had, and for no other", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const others: Collection = { ...standing, tenant: "other" }
+    await opened.store.fillEmpty(others, blankDevices(["c"]))
+    await opened.store.refill(standing.tenant, blankDevices(["b", "d"]))
+    const idsOf = async (collection: Collection) =>
+      (await opened.store.page(collection, "", 10)).devices.map(({ id }) => id)
+    expect([await idsOf(standing), await idsOf(others)]).toEqual([["b", "d"], ["c"]])
+  })
+
   it("is filled once: a store that has devices keeps those it has", async () => {
     await using opened = await openedApp(kind, ["a"])
     await opened.store.fillEmpty(standing, blankDevices(["b"]))

@@ -1,17 +1,21 @@
 /**
  * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
- * are Graph's generic codes; which code the real service sends with 409 to 424, 500 and 503 on this resource is not known.
+ * are Graph's generic codes; which code the real service sends with 409 to 424, 500, 503 and 504 on this resource is not
+ * known.
  * `uriTooLong` is none of Graph's list but its status, named as the guideline for new services wants it.
  * Graph may send others: treat a code that is read as open text and decide on the status then.
  */
 export const graphErrorStatus = {
   BadRequest: 400,
   ModelValidationFailure: 400,
+  InternalError: 400,
+  "No method match route template": 400,
   InvalidAuthenticationToken: 401,
   Forbidden: 403,
   ResourceNotFound: 404,
   Request_BadRequest: 405,
   nameAlreadyExists: 409,
+  resyncRequired: 410,
   resourceModified: 412,
   invalidRequest: 413,
   uriTooLong: 414,
@@ -19,7 +23,8 @@ export const graphErrorStatus = {
   FailedDependency: 424,
   TooManyRequests: 429,
   generalException: 500,
-  serviceNotAvailable: 503
+  serviceNotAvailable: 503,
+  gatewayTimeout: 504
 } as const
 
 /** A code of {@link graphErrorStatus}. */

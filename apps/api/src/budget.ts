@@ -1,0 +1,91 @@
+import type { Clock } from "./clock.ts"
+
+/** `off`, or Intune's published limits, in windows that pass so many times as fast. */
+export type BudgetSetting = "off" | { readonly timesAsFast: number }
+
+const publishedWindowMillis = 20_000
+
+/** Requests that each window of Intune's devices service admits (reference 6.3). */
+export const publishedLimits = {
+  writesOfApp: 200,
+  writesOfTenant: 400,
+  requestsOfApp: 2_000,
+  requestsOfTenant: 4_000
+} as const
+
+/** Who spends: an app in a tenant. */
+export interface Spender {
+  readonly tenant: string
+  readonly app: string
+}
+
+/** The times of the last `limit` requests: enough to know whether one more is too many, whenever it comes. */
+interface Window {
+  readonly times: Float64Array
+  next: number
+}
+
+const mostWindows = 1_000
+
+/**
+ * Counts requests against the published limits, in windows that slide: a request is refused when as many as the limit
+ * came in the time of one window before it, refused ones included, as Graph counts them.
+ */
+export interface Budget {
+  /** Counts a request; when it is refused, how long the caller has to keep still before the next is admitted. */
+  readonly spend: (spender: Spender, isWrite: boolean) => { readonly waitMillis: number } | undefined
+  readonly reset: () => void
+}
+
+/** Makes a budget that nothing has been spent of. */
+export const createBudget = ({ timesAsFast }: { readonly timesAsFast: number }, clock: Clock): Budget => {
+  const windowMillis = publishedWindowMillis / timesAsFast
+  const windows = new Map<string, Window>()
+
+  const forgetIdle = (now: number): void => {
+    for (const [key, { times, next }] of windows) {
+      const newest = times[(next + times.length - 1) % times.length] ?? 0
+      if (newest <= now - windowMillis) windows.delete(key)
+    }
+  }
+
+  const windowFor = (key: string, limit: number, now: number): Window => {
+    const known = windows.get(key)
+    if (known !== undefined) return known
+    if (windows.size >= mostWindows) forgetIdle(now)
+    const window: Window = { times: new Float64Array(limit).fill(-Infinity), next: 0 }
+    windows.set(key, window)
+    return window
+  }
+
+  /** The wait until the window has room again, counted from now; 0 when the request was within the limit. */
+  const count = (key: string, limit: number, now: number): number => {
+    const window = windowFor(key, limit, now)
+    const { times, next } = window
+    const oldest = times[next] ?? -Infinity
+    times[next] = now
+    window.next = (next + 1) % limit
+    if (oldest <= now - windowMillis) return 0
+    return (times[window.next] ?? now) + windowMillis - now
+  }
+
+  return {
+    spend: ({ tenant, app }, isWrite) => {
+      const now = clock.nowMillis()
+      const ofApp = JSON.stringify([tenant, app])
+      const waits = [
+        count(`requests ${ofApp}`, publishedLimits.requestsOfApp, now),
+        count(`requests ${tenant}`, publishedLimits.requestsOfTenant, now),
+        ...(isWrite
+          ? [
+              count(`writes ${ofApp}`, publishedLimits.writesOfApp, now),
+              count(`writes ${tenant}`, publishedLimits.writesOfTenant, now)
+            ]
+          : [])
+      ]
+      const waitMillis = Math.max(...waits)
+      return waitMillis > 0 ? { waitMillis } : undefined
+    },
+    reset: () => windows.clear()
+  }
+}

@@ -1,0 +1,88 @@
+import { hash } from "node:crypto"
+import type { Context, MiddlewareHandler } from "hono"
+import type { Spender } from "./budget.ts"
+import type { Calls } from "./calls.ts"
+import type { Clock } from "./clock.ts"
+import type { Env } from "./reply.ts"
+import { batchItemOf, optionIn, targetOf } from "./route-target.ts"
+
+const appName = /^[\w.-]{1,64}$/
+
+/** While nobody proves who they are, a header may say which app calls. */
+const nameApp = (c: Context<Env>): void => {
+  const named = c.req.header("x-wfa-app")
+  if (named !== undefined && appName.test(named)) c.set("app", named)
+}
+
+/** Who calls. */
+export const callerOf = (c: Context<Env>): Spender => ({ tenant: c.get("tenant"), app: c.get("app") })
+
+const skiptokenOffered = (answer: unknown): string | undefined => {
+  if (typeof answer !== "object" || answer === null || !("@odata.nextLink" in answer)) return undefined
+  return optionIn(String(answer["@odata.nextLink"]), "skiptoken")
+}
+
+const secondsIn = (retryAfter: string | null, nowMillis: number): number | undefined => {
+  if (retryAfter === null) return undefined
+  if (/^\d+$/.test(retryAfter)) return Number(retryAfter)
+  const until = Date.parse(retryAfter)
+  return Number.isNaN(until) ? undefined : Math.max(0, (until - nowMillis) / 1_000)
+}
+
+const digestOf = (c: Context<Env>): string =>
+  hash("sha256", Buffer.concat([Buffer.from(`${c.req.method} ${c.req.url}\n`), c.get("received") ?? Buffer.alloc(0)]))
+
+const itemsIn = (batch: Uint8Array): number | undefined => {
+  try {
+    const body: unknown = JSON.parse(Buffer.from(batch).toString())
+    const requests = typeof body === "object" && body !== null && "requests" in body ? body.requests : undefined
+    return Array.isArray(requests) ? requests.length : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeps a record of each call of callers on this machine, whatever became of it. */
+export const recordCalls =
+  (calls: Calls, clock: Clock): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    const number = calls.start()
+    nameApp(c)
+    const target = targetOf(c)
+    const sentMillis = clock.nowMillis()
+    await next()
+    const answeredMillis = clock.nowMillis()
+    const newestThen = calls.newest()
+    const { status } = c.res
+    const { url } = c.req
+    const isRefused = status >= 400 && status < 500
+    const top = optionIn(url, "top")
+    const disturbance = c.get("disturbance")
+    const received = c.get("received")
+    const batchRequestId = batchItemOf(c)?.of
+    const batchSize = target.route === "batch" && received !== undefined ? itemsIn(received) : undefined
+    const offeredSkiptoken = status === 200 ? skiptokenOffered(c.get("answer")) : undefined
+    // To look at the headers of every answer would make the server build a slower kind of it.
+    const retryAfter = status >= 400 ? secondsIn(c.res.headers.get("retry-after"), answeredMillis) : undefined
+    calls.end({
+      ...target,
+      number,
+      caller: callerOf(c),
+      path: c.req.path,
+      sentMillis,
+      answeredMillis,
+      newestThen,
+      status,
+      requestId: c.get("requestId"),
+      hasClientRequestId: c.req.header("client-request-id") !== undefined,
+      hasSelect: optionIn(url, "select") !== undefined,
+      isOverBudget: disturbance === "overBudget",
+      ...(top === undefined ? undefined : { top: Number(top) }),
+      ...(batchRequestId === undefined ? undefined : { batchRequestId }),
+      ...(batchSize === undefined ? undefined : { batchSize }),
+      ...(offeredSkiptoken === undefined ? undefined : { offeredSkiptoken }),
+      ...(retryAfter === undefined ? undefined : { retryAfterSeconds: retryAfter }),
+      ...(isRefused ? { digest: digestOf(c) } : undefined),
+      ...(disturbance === undefined || disturbance === "overBudget" ? undefined : { fault: disturbance })
+    })
+  }
