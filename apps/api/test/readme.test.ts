@@ -1,0 +1,51 @@
+import { execFile } from "node:child_process"
+import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { describe, expect, it } from "vitest"
+
+const readme = await readFile(new URL("../README.md", import.meta.url), "utf8")
+
+/** What the README shows for a file: the program, and what it prints where that is shown. */
+const shownFor = (file: string) => {
+  const [, part = ""] = readme.split(`<!-- ${file} -->`)
+  const [, program, output] = /^\n+```ts\n(.*?)```(?:\n+```text\n(.*?)```)?/s.exec(part) ?? []
+  return { program, output }
+}
+
+const ran = (url: URL, ...options: ReadonlyArray<string>) =>
+  promisify(execFile)(process.execPath, ["--conditions=@workanywhere/source", ...options, fileURLToPath(url)], {
+    env: {}
+  })
+
+describe("the README", () => {
+  it("shows how vitest uses a local Graph, with a test that is one of these", async () => {
+    const file = "test/examples/vitest.test.ts"
+    const url = new URL("./examples/vitest.test.ts", import.meta.url)
+    expect(shownFor(file).program).toBe(await readFile(url, "utf8"))
+  })
+
+  it("shows how node:test uses it, with a test that passes", { timeout: 30_000 }, async () => {
+    const url = new URL("./examples/node-test.ts", import.meta.url)
+    expect(shownFor("test/examples/node-test.ts").program).toBe(await readFile(url, "utf8"))
+    const { stdout } = await ran(url, "--test", "--test-reporter=tap")
+    expect(stdout).toMatch(/^# pass 1$/m)
+    expect(stdout).toMatch(/^# fail 0$/m)
+  })
+
+  it("shows how Microsoft's client uses it, and what that prints", { timeout: 30_000 }, async () => {
+    const url = new URL("./examples/microsoft-client.ts", import.meta.url)
+    const { stdout, stderr } = await ran(url)
+    expect(stderr).toBe("")
+    expect(shownFor("test/examples/microsoft-client.ts")).toEqual({
+      program: await readFile(url, "utf8"),
+      output: stdout
+    })
+  })
+
+  it("shows a fault script that fits", async () => {
+    const { parseFaultScript } = await import("../src/fault-script.ts")
+    const [, script = ""] = /<!-- fault script -->\n+```json\n(.*?)```/s.exec(readme) ?? []
+    expect(parseFaultScript(JSON.parse(script))).toMatchObject({ success: true })
+  })
+})
