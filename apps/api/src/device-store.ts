@@ -85,7 +85,7 @@ export interface DeviceStore {
   readonly fillEmpty: (collection: Collection, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Random bytes that stay with the store; they sign page tokens. */
   readonly pageTokenKey: Uint8Array
-  /** Puts devices into the standing collection of a tenant, in the place of all that the tenant has. */
+  /** Puts devices into the standing collection of a tenant, in the place of all devices and metrics that it has. */
   readonly refill: (tenant: string, devices: AsyncIterable<WholeDevice>) => Promise<void>
   /** Fails when the store does not answer. */
   readonly ping: () => Promise<void>
@@ -259,6 +259,7 @@ export const openDeviceStore = async (store: Settings["store"]): Promise<DeviceS
     refill: (tenant, devices) =>
       database.transact(async (transaction) => {
         await transaction.deleteFrom("devices").where("tenant", "=", tenant).execute()
+        await transaction.deleteFrom("metrics").where("tenant", "=", tenant).execute()
         const collection = standingCollection(tenant)
         for await (const device of devices) await transaction.executeQuery(statements.insert(collection, device))
       }),

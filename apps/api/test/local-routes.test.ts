@@ -7,7 +7,7 @@ import { createLocalGraph } from "../src/local-graph.ts"
 import { createRehearsal } from "../src/rehearsal.ts"
 import { createApp } from "../src/app.ts"
 import { StartError, startService } from "../src/service.ts"
-import { devicesPath, failureOf, jsonRequest, openedApp, temporaryFolder } from "./opened.ts"
+import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp, temporaryFolder } from "./opened.ts"
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response> | Response
 
@@ -32,6 +32,16 @@ describe("the local routes", () => {
     const reset = await graph.fetch("/_local/reset", { method: "POST" })
     expect([reset.status, await reset.text()]).toEqual([204, ""])
     expect(await idsIn(graph.fetch)).toEqual(["a", "b"])
+  })
+
+  it("take away the metrics that callers created when they put other devices in place", async () => {
+    await using graph = await createLocalGraph()
+    await graph.fetch(`/beta${metricsPath}`, jsonRequest("POST", { id: "mine" }))
+    await graph.fetch(`/beta${metricsPath}/mine/metricDevices`, jsonRequest("POST", { id: "a" }))
+    await graph.fetch("/_local/reset", { method: "POST" })
+    expect((await graph.fetch(`/beta${metricsPath}/mine`)).status).toBe(404)
+    await graph.fetch(`/beta${metricsPath}`, jsonRequest("POST", { id: "mine" }))
+    expect((await graph.fetch(`/beta${metricsPath}/mine/metricDevices/a`)).status).toBe(404)
   })
 
   it("take a fault script, give it back with everything filled in, and start it from its beginning", async () => {
