@@ -1,0 +1,21 @@
+# syntax=docker/dockerfile:1
+
+FROM node:24-alpine AS build
+WORKDIR /src
+COPY . .
+RUN npx -y pnpm@12 install --frozen-lockfile \
+ && npx -y pnpm@12 --filter "@workanywhere/api..." build \
+ && npx -y pnpm@12 --filter @workanywhere/api deploy --prod --legacy /app
+
+FROM node:24-alpine
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build --chown=node:node /app .
+USER node
+EXPOSE 4010
+# A container is reached from outside itself, and the service listens there only with WFA_AUTH=entra.
+ENV WFA_HOST=0.0.0.0 WFA_AUTH=entra
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.WFA_PORT ?? 4010) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself is the process that gets SIGTERM.
+CMD ["node", "dist/main.js"]
