@@ -1,3 +1,3 @@
 import { testsOf } from "@workanywhere/tooling/vitest"
 
-export default testsOf()
+export default testsOf({ test: { globalSetup: "test/postgres.ts" } })

@@ -11,8 +11,8 @@ export interface Settings {
   readonly host: string
   /** TCP port; 0 takes a free one. */
   readonly port: number
-  /** Where the devices are: in memory, or in the SQLite file behind the colon. */
-  readonly store: "memory" | `sqlite:${string}`
+  /** Where the devices are: in memory, in the SQLite file behind the colon, or in the PostgreSQL database of a URL. */
+  readonly store: "memory" | `sqlite:${string}` | `postgres://${string}`
   /** How callers prove who they are; `none` is for loopback only. */
   readonly auth: "none" | "entra"
   /** What tokens have to be for: client ids or id URIs of this service's registration in Entra. */
@@ -84,7 +84,11 @@ const schemaWith = (
   z.object({
     host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
     port: wholeNumber(65_535),
-    store: z.union([z.literal("memory"), z.templateLiteral(["sqlite:", z.string().min(1)])]),
+    store: z.union([
+      z.literal("memory"),
+      z.templateLiteral(["sqlite:", z.string().min(1)]),
+      z.templateLiteral(["postgres://", z.string().min(1)]).refine((url) => URL.canParse(url))
+    ]),
     auth: z.enum(["none", "entra"]),
     audience: auth === "entra" ? listOf(audience) : notSet.transform(() => []),
     tenants: auth === "entra" ? listOf(tenant) : notSet.transform(() => []),
@@ -105,6 +109,13 @@ const schemaWith = (
     fleet: wholeNumber(1_000_000),
     fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
   })
+
+/** How a store is called where others can read it: without the user, the password and the parameters of a URL. */
+export const storeName = (store: Settings["store"]): string => {
+  if (!store.startsWith("postgres:")) return store
+  const { host, pathname } = new URL(store)
+  return `postgres://${host}${pathname}`
+}
 
 interface Variable {
   readonly name: `WFA_${string}`
@@ -132,7 +143,7 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     name: "WFA_STORE",
     standard: "memory",
     meaning: "where the devices are kept",
-    expected: "memory, or sqlite:<file>"
+    expected: "memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>"
   },
   auth: {
     name: "WFA_AUTH",

@@ -8,6 +8,7 @@ import {
   graphErrorStatus
 } from "@workanywhere/domain"
 import type { Context, Handler } from "hono"
+import { type DatabaseTrouble, databaseTrouble } from "./database-trouble.ts"
 import { isDeeperThan } from "./json-depth.ts"
 import { type Env, reply } from "./reply.ts"
 
@@ -44,15 +45,28 @@ export class ApiError extends Error {
   }
 }
 
+const troubles: Record<DatabaseTrouble, readonly [GraphErrorCode, string]> = {
+  full: ["quotaLimitReached", "The store is full. Nothing was written."],
+  readOnly: ["serviceNotAvailable", "The store cannot be written to at present. Nothing was written."],
+  busy: ["serviceNotAvailable", "The store is busy with other work. Nothing was written."],
+  unreachable: ["serviceNotAvailable", "The store does not answer. Whether something was written is not known."]
+}
+
+const troubleOf = (error: Error): ApiError | undefined => {
+  const trouble = databaseTrouble(error)
+  return trouble && new ApiError(...troubles[trouble])
+}
+
 /** The one place where a failure gets its words, status and shape: Graph's envelope (reference 6.1). */
 export const renderError = (c: Context<Env>, error: Error): Response => {
   const known =
     error instanceof ApiError
       ? error
-      : new ApiError(
+      : (troubleOf(error) ??
+        new ApiError(
           "generalException",
           `The service failed; its log says why, under request-id ${c.get("requestId")}.`
-        )
+        ))
   const { code, message, details, headers, innerError } = known
   const body: GraphErrorBody = {
     error: {

@@ -3,31 +3,31 @@ import { constants } from "node:os"
 import { parseArgs } from "node:util"
 import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
+import { exitCode, fail } from "./exit.ts"
+import { importHelp, runImport } from "./import-command.ts"
 import { type Service, StartError, startService } from "./service.ts"
-
-const exitCode = { done: 0, usage: 2, configuration: 3 } as const
 
 const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
 
-  wfa-api             start the service
-  wfa-api --help      print this
-  wfa-api --version   print the version
+  wfa-api                 start the service
+  wfa-api import <file>   put the devices of a file into the store
+  wfa-api --help          print this
+  wfa-api --version       print the version
 
 Settings are read from the environment:
 
 ${settingsTable()}
 
 It prints one line when it accepts connections, and logs to stderr. SIGTERM and SIGINT end it.
+
+wfa-api import <file>
+
+${importHelp}
 `
 
 const version = (): string => {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
   return `${(manifest as { readonly version: string }).version}\n`
-}
-
-const fail = (lines: ReadonlyArray<string>, code: number): void => {
-  process.stderr.write(lines.map((line) => `wfa-api: ${line}\n`).join(""))
-  process.exitCode = code
 }
 
 const optionsOf = (args: ReadonlyArray<string>) => {
@@ -72,6 +72,8 @@ export const run = async (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>
 ): Promise<void> => {
+  const [command, ...rest] = args
+  if (command === "import" && !rest.includes("--help")) return runImport(rest, env)
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
   if (options.help === true) process.stdout.write(help())

@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
-import { type Settings, isLoopback } from "./config.ts"
+import { type Settings, isLoopback, storeName } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import { type FaultScript, parseFaultScript } from "./fault-script.ts"
 import { seedFleet } from "./local-routes.ts"
@@ -50,7 +50,7 @@ const openStore = async (store: Settings["store"]): Promise<DeviceStore> => {
   try {
     return await openDeviceStore(store)
   } catch (error) {
-    throw new StartError(`cannot use the store ${store}: ${reasonOf(error)}`, { cause: error })
+    throw new StartError(`cannot use the store ${storeName(store)}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

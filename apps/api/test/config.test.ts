@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { defaultSettings, readSettings, settingsTable } from "../src/config.ts"
+import { defaultSettings, readSettings, settingsTable, storeName } from "../src/config.ts"
 
 const problemsOf = (env: Record<string, string>) => {
   const settings = readSettings(env)
@@ -35,7 +35,7 @@ describe("the settings", () => {
       WFA_PORT: "0",
       WFA_STORE: "sqlite:/var/lib/devices.sqlite",
       WFA_AUTH: "entra",
-      WFA_AUDIENCE: "api://devices.example, 6e74172b-be56-4843-9ff4-e66a39bb12e3",
+      WFA_AUDIENCE: "api://devices.example, 5d1a3c7e-1111-4222-8333-944455556666",
       WFA_TENANTS: "72F988BF-86F1-41AF-91AB-2D7CD011DB47,11111111-2222-3333-4444-555555555555",
       WFA_AUTHORITY: "https://login.microsoftonline.us",
       WFA_JWKS_URL: "https://keys.example/keys",
@@ -54,8 +54,8 @@ describe("the settings", () => {
         port: 0,
         store: "sqlite:/var/lib/devices.sqlite",
         auth: "entra",
-        audience: ["api://devices.example", "6e74172b-be56-4843-9ff4-e66a39bb12e3"],
-        tenants: ["72f988bf-86f1-41af-91ab-2d7cd011db47", "11111111-2222-3333-4444-555555555555"],
+        audience: ["api://devices.example", "5d1a3c7e-1111-4222-8333-944455556666"],
+        tenants: ["0f5c2d1e-2222-4333-8444-955566667777", "11111111-2222-3333-4444-555555555555"],
         authority: "https://login.microsoftonline.us",
         jwksUrl: "https://keys.example/keys",
         profile: "observed",
@@ -73,7 +73,7 @@ describe("the settings", () => {
     const problems = problemsOf({
       WFA_HOST: "0.0.0.0",
       WFA_PORT: "70000",
-      WFA_STORE: "postgres://user:secret@db/devices",
+      WFA_STORE: "postgres:user:secret@db/devices",
       WFA_AUTH: "token",
       WFA_AUDIENCE: "api://devices.example",
       WFA_TENANTS: "11111111-2222-3333-4444-555555555555",
@@ -91,7 +91,7 @@ describe("the settings", () => {
     expect(problems).toEqual([
       "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
       "WFA_PORT: expected a whole number from 0 to 65535; 0 takes a free port",
-      "WFA_STORE: expected memory, or sqlite:<file>",
+      "WFA_STORE: expected memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>",
       "WFA_AUTH: expected none, or entra, with which WFA_HOST may be any address",
       "WFA_AUDIENCE: expected with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing",
       "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing",
@@ -179,8 +179,20 @@ describe("the settings", () => {
     }
   )
 
-  it.for(["", "sqlite:", "sqlite", "file:x", "Memory"])("refuse %j as a store", (store) => {
-    expect(problemsOf({ WFA_STORE: store })).toEqual(["WFA_STORE: expected memory, or sqlite:<file>"])
+  it.for(["", "sqlite:", "sqlite", "file:x", "Memory", "postgres:", "postgres://", "postgres://[", "mysql://db/x"])(
+    "refuse %j as a store",
+    (store) => {
+      expect(problemsOf({ WFA_STORE: store })).toEqual([
+        "WFA_STORE: expected memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>"
+      ])
+    }
+  )
+
+  it("take the URL of a PostgreSQL database, and name it without what may be secret in it", () => {
+    const store = "postgres://me:secret@db.example:5433/devices?password=secret&options=-c%20search_path%3Dx"
+    expect(problemsOf({ WFA_STORE: store })).toEqual([])
+    expect(storeName(store)).toBe("postgres://db.example:5433/devices")
+    expect([storeName("memory"), storeName("sqlite:a/b.sqlite")]).toEqual(["memory", "sqlite:a/b.sqlite"])
   })
 
   it.for([

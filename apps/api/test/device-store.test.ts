@@ -1,12 +1,32 @@
+import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type DeviceUpdate, applyUpdate, propertyNames, wholeDevice } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { sql } from "kysely"
 import { describe, expect, it } from "vitest"
+import { defaultSettings } from "../src/config.ts"
 import { openDatabase } from "../src/database.ts"
+import { deviceFilter } from "../src/device-filter.ts"
 import { type Collection, openDeviceStore } from "../src/device-store.ts"
-import { blankDevices, documentedUpdate, openedApp, standing, storeKinds, temporaryFolder } from "./opened.ts"
+import { type Tables, migrate } from "../src/migrations.ts"
+import { startService } from "../src/service.ts"
+import {
+  blankDevices,
+  documentedUpdate,
+  openedApp,
+  postgresSchema,
+  standing,
+  storeKinds,
+  temporaryFolder
+} from "./opened.ts"
+
+const opened = async <Tables>(store: Parameters<typeof openDatabase>[0]) => {
+  const database = await openDatabase<Tables>(store)
+  return { ...database, [Symbol.asyncDispose]: database.close }
+}
+
+const named = (id: string, deviceName: string) => wholeDevice({ id, deviceName })
 
 const fleet = syntheticFleet({ size: 50, seed: 1 })
 
@@ -88,6 +108,26 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect([await idsOf(standing), await idsOf(others)]).toEqual([["b", "d"], ["c"]])
   })
 
+  it("takes many devices at once, and replaces those that are there or keeps them", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const many = Array.from({ length: 120 }, (_, index) => named(`many ${index}`, "many"))
+    expect(await opened.store.put(standing, [named("a", "put"), ...many, named("a", "put again")], "replace")).toBe(121)
+    expect(await opened.store.find(standing, "a")).toEqual(named("a", "put again"))
+    expect(await opened.store.put(standing, [named("b", "z"), named("c", "new"), named("c", "newer")], "keep")).toBe(1)
+    expect(await opened.store.find(standing, "b")).toEqual(wholeDevice({ id: "b" }))
+    expect(await opened.store.find(standing, "c")).toEqual(named("c", "new"))
+    expect((await opened.store.page(standing, "", 999)).devices).toHaveLength(123)
+  })
+
+  it("finds nothing under an id that no device can have", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    expect(await opened.store.find(standing, "\0")).toBeUndefined()
+    expect(await opened.store.update(standing, "a\0", { model: "X" })).toBeUndefined()
+    expect(await opened.store.remove(standing, "a\0")).toBeUndefined()
+    expect(await opened.store.metrics.has("local", "\0")).toBe(false)
+    expect(await opened.store.metrics.remove("local", "\0")).toBe(false)
+  })
+
   it("is filled once: a store that has devices keeps those it has", async () => {
     await using opened = await openedApp(kind, ["a"])
     await opened.store.fillEmpty(standing, blankDevices(["b"]))
@@ -96,8 +136,53 @@ describe.each(storeKinds)("the store in %s", (kind) => {
 
   it("is filled with all devices or none", async () => {
     await using opened = await openedApp(kind, [])
-    await expect(opened.store.fillEmpty(standing, blankDevices(["a", "b", "a"]))).rejects.toThrow("UNIQUE")
+    await expect(opened.store.fillEmpty(standing, blankDevices(["a", "b", "a"]))).rejects.toThrow(/unique/i)
     expect((await opened.store.page(standing, "", 10)).devices).toEqual([])
+  })
+})
+
+describe("a store in PostgreSQL", () => {
+  it("finds letters of any language without regard to case, as a store file does", async () => {
+    const filter = deviceFilter("contains(tolower(deviceName),'übung')", { unknownMembers: false })
+    for (const kind of ["file", "postgres"] as const) {
+      await using opened = await openedApp(kind, ["a", "b"])
+      await opened.store.update(standing, "b", { deviceName: "EINE ÜBUNG" })
+      expect(await opened.store.count(standing, filter)).toBe(1)
+    }
+  })
+
+  it("keeps text that no ordered index could hold", async () => {
+    await using opened = await openedApp("postgres", ["a"])
+    // Random, because what repeats would be made short.
+    const deviceName = randomBytes(6_000).toString("base64")
+    expect(await opened.store.update(standing, "a", { deviceName })).toEqual(named("a", deviceName))
+  })
+
+  it("sorts text by code point and knows every letter, whatever language the database was made for", async () => {
+    await using room = await postgresSchema()
+    await using database = await opened<Tables>(room.store)
+    await migrate(database)
+    const { rows } = await sql<{ readonly collation: string }>`
+      select distinct collation_name as collation from information_schema.columns
+      where table_schema = current_schema() and data_type = 'text'`.execute(database.kysely)
+    expect(["C", "C.utf8", "pg_c_utf8", "pg_unicode_fast"]).toContain(rows[0]?.collation)
+    expect(rows).toHaveLength(1)
+  })
+
+  it("can be made by several that open it at the same time, and is filled by one", async () => {
+    await using room = await postgresSchema()
+    const stores = await Promise.all(Array.from({ length: 4 }, () => openDeviceStore(room.store)))
+    await Promise.all(stores.map((store) => store.fillEmpty(standing, fleet)))
+    const pages = await Promise.all(stores.map((store) => store.page(standing, "", 100)))
+    await Promise.all(stores.map((store) => store.close()))
+    expect(pages.map(({ devices }) => devices.length)).toEqual([50, 50, 50, 50])
+  })
+
+  it("says why it cannot be opened, without what is secret in its URL", async () => {
+    const store = "postgres://me:very-secret@127.0.0.1:1/devices?password=very-secret"
+    const failure = startService({ ...defaultSettings, store })
+    await expect(failure).rejects.toThrow("cannot use the store postgres://127.0.0.1:1/devices: ")
+    await expect(failure).rejects.not.toThrow("very-secret")
   })
 })
 
@@ -188,6 +273,25 @@ describe("a store file", () => {
       "id"))"
     `)
   })
+
+  it.for(["upgradeEligibility", "healthStatus", "deviceName"])(
+    "finds a page of those with a certain %s by its index, without sorting",
+    async (column) => {
+      await using folder = await temporaryFolder()
+      const path = join(folder.path, "devices.sqlite")
+      await (await openDeviceStore(`sqlite:${path}`)).close()
+      using database = new DatabaseSync(path)
+      const plan = database
+        .prepare(
+          `explain query plan select * from devices
+           where tenant = ? and metric = ? and "${column}" = ? and id > ? order by id limit 101`
+        )
+        .all("", "", "", "")
+      expect(plan.map((step) => step["detail"])).toEqual([
+        `SEARCH devices USING INDEX devices_${column} (tenant=? AND metric=? AND ${column}=? AND id>?)`
+      ])
+    }
+  )
 
   it("of a newer version is refused", async () => {
     await using folder = await temporaryFolder()

@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
+import { Client } from "pg"
+import { inject } from "vitest"
 import { type Dependencies, createApp } from "../src/app.ts"
 import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
 
@@ -11,8 +13,35 @@ export const temporaryFolder = async () => {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Both kinds of store; what is promised is promised of both. */
-export const storeKinds = ["memory", "file"] as const
+/** Every kind of store; what is promised is promised of each. */
+export const storeKinds = ["memory", "file", "postgres"] as const
+
+/** A PostgreSQL database's worth of room for one test: a schema, dropped with the scope. */
+export const postgresSchema = async () => {
+  const server = inject("postgres")
+  const schema = `test_${crypto.randomUUID().replaceAll("-", "")}`
+  const run = async (statement: string) => {
+    const client = new Client(server)
+    await client.connect()
+    await client.query(statement)
+    await client.end()
+  }
+  await run(`create schema ${schema}`)
+  const url = new URL(server)
+  url.searchParams.set("options", `-c search_path=${schema}`)
+  return {
+    store: url.href as `postgres://${string}`,
+    [Symbol.asyncDispose]: () => run(`drop schema ${schema} cascade`)
+  }
+}
+
+/** Room for a store of a kind; nothing of it is left after the scope. */
+export const storeRoom = async (kind: (typeof storeKinds)[number]) => {
+  if (kind === "memory") return { store: kind, [Symbol.asyncDispose]: async () => {} }
+  if (kind === "postgres") return postgresSchema()
+  const folder = await temporaryFolder()
+  return { ...folder, store: `sqlite:${join(folder.path, "devices.sqlite")}` as const }
+}
 
 /** The collection that the standing metrics show. */
 export const standing = standingCollection(localTenant)
@@ -28,8 +57,8 @@ export const openedApp = async (
   ids: Iterable<string>,
   options: Pick<Dependencies, "authentication" | "etag"> = {}
 ) => {
-  const folder = await temporaryFolder()
-  const store = await openDeviceStore(kind === "memory" ? "memory" : `sqlite:${join(folder.path, "devices.sqlite")}`)
+  const room = await storeRoom(kind)
+  const store = await openDeviceStore(room.store)
   await store.fillEmpty(standing, blankDevices(ids))
   const lines: Array<{ readonly level: "info" | "error"; readonly message: string; readonly [fact: string]: unknown }> =
     []
@@ -47,7 +76,7 @@ export const openedApp = async (
     lines,
     [Symbol.asyncDispose]: async () => {
       await store.close()
-      await folder[Symbol.asyncDispose]()
+      await room[Symbol.asyncDispose]()
     }
   }
 }

@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 
 /** Starts a script of this package from source, as a supervisor would, with these variables and no others of ours. */
-const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+export const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
   spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
     env: { PATH: process.env["PATH"], ...env },
-    stdio: ["ignore", "pipe", "pipe"]
+    stdio: ["pipe", "pipe", "pipe"]
   })
 
 /** How a process ended. */

@@ -37,6 +37,7 @@ export {
 export { type Issue, type IssueCode, expectedValue, unknownPropertyIssue, valueIssue } from "./issue.ts"
 export { nearMiss } from "./near-miss.ts"
 export { printable } from "./printable.ts"
+export { isStorable } from "./fits-at-once.ts"
 export {
   type Body,
   type Change,
