@@ -36,7 +36,7 @@ describe("the settings", () => {
       WFA_STORE: "sqlite:/var/lib/devices.sqlite",
       WFA_AUTH: "entra",
       WFA_AUDIENCE: "api://devices.example, 5d1a3c7e-1111-4222-8333-944455556666",
-      WFA_TENANTS: "72F988BF-86F1-41AF-91AB-2D7CD011DB47,11111111-2222-3333-4444-555555555555",
+      WFA_TENANTS: "0F5C2D1E-2222-4333-8444-955566667777,11111111-2222-3333-4444-555555555555",
       WFA_AUTHORITY: "https://login.microsoftonline.us",
       WFA_JWKS_URL: "https://keys.example/keys",
       WFA_PROFILE: "observed",
