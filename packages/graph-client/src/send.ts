@@ -12,11 +12,14 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type { Lane } from "./budget.ts"
 import type { TokenUnavailable } from "./credentials.ts"
+import type { Pass } from "./gate.ts"
 import {
   type Answer,
   GraphError,
   type Sent,
+  Throttled,
   Unauthorized,
   Unavailable,
   answerOf,
@@ -41,6 +44,8 @@ export interface GraphRequest {
   readonly query: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
+  readonly pass?: Pass
 }
 
 /** What came back, and on which request. */
@@ -111,12 +116,12 @@ const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest 
 })
 
 /** How long to wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
-const repeatAfterMillis = (error: GraphError): Effect.Effect<number | undefined> => {
-  const { attempts, reason } = error
+const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
+  const { reason } = error
   if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
   if (error.method === "POST" && isOutcomeUnknown(error)) return Effect.undefined
   if (reason.retryAfterSeconds !== undefined) return Effect.succeed(Math.ceil(reason.retryAfterSeconds * 1_000))
-  const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (attempts - 1))
+  const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (failures - 1))
   return Effect.map(Random.next, (share) => Math.ceil(share * longest))
 }
 
@@ -131,6 +136,8 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
       redirect: "manual"
     })
   )
+
+const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
 /** Makes the one function that all operations send through. */
 export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send => {
@@ -204,6 +211,32 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     )
   )
 
+  const tooLate = (sent: Sent, waitMillis: number): GraphError =>
+    new GraphError({
+      ...sent,
+      message: `${settings.host} would have to be given ${Duration.format(Duration.millis(Math.ceil(waitMillis)))} before the next request`,
+      reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
+    })
+
+  /** One attempt, and how long to wait before the next; being throttled closes the gate for all. */
+  const judged = Effect.fnUntraced(function* (
+    request: GraphRequest,
+    sent: Sent,
+    token: Redacted.Redacted | undefined,
+    pass: Pass
+  ) {
+    const outcome = yield* Effect.result(attempt(request, sent, token))
+    if (Result.isSuccess(outcome)) return { token, sent, answer: outcome.success, error: undefined }
+    const error = outcome.failure
+    const isThrottled = error.reason._tag === "Throttled"
+    const wait = yield* repeatAfterMillis(
+      error,
+      isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
+    )
+    if (isThrottled) pass.close(wait ?? 0)
+    return { token, sent, error, wait }
+  })
+
   const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number) {
     const { method, path, template } = request
     const clientRequestId = crypto.randomUUID()
@@ -211,36 +244,57 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     let waitedMillis = 0
     let isUnknown = false
     let isRenewed = false
+    let queuedAt: number | undefined
+    const gate = yield* settings.gates.at(laneOf(method))
     const sentSoFar = (): Sent => ({ method, path, template, clientRequestId, attempts, waitedMillis })
     const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
-    const orNoToken = Effect.mapError((error: TokenUnavailable) => failed(noToken(sentSoFar(), error)))
+    const token = Effect.mapError(tokens.current, (error) => failed(noToken(sentSoFar(), error)))
+
+    const paced = Effect.fnUntraced(function* () {
+      const early = yield* token
+      const once = Effect.fnUntraced(function* (pass: Pass) {
+        const waited = queuedAt === undefined ? 0 : (yield* Clock.currentTimeMillis) - queuedAt
+        queuedAt = undefined
+        waitedMillis += waited
+        // It may have expired in the queue.
+        const current = waited > 0 ? yield* token : early
+        attempts += 1
+        return yield* judged(request, sentSoFar(), current, pass)
+      })
+      if (request.pass !== undefined) return yield* once(request.pass)
+      queuedAt = yield* Clock.currentTimeMillis
+      return yield* gate.through({ cost: 1, withinMillis: until - queuedAt }, once)
+    })
+
     const repeated = Effect.gen(function* () {
       while (true) {
-        const token = yield* orNoToken(tokens.current)
-        attempts += 1
-        const sent = sentSoFar()
-        const outcome = yield* Effect.result(attempt(request, sent, token))
-        if (Result.isSuccess(outcome)) return { sent, answer: outcome.success }
-        const error = outcome.failure
+        const outcome = yield* paced()
+        if (outcome.error === undefined) return outcome
+        const { error, sent, wait } = outcome
         if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
           return { sent, answer: { status: 204, text: "" } }
         }
         isUnknown ||= isOutcomeUnknown(error)
-        if (error.reason._tag === "Unauthorized" && token !== undefined && !isRenewed) {
+        if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
           isRenewed = true
-          if (yield* orNoToken(tokens.renew(token, error.reason.claims))) continue
+          const { claims } = error.reason
+          const renewed = tokens.renew(outcome.token, claims)
+          if (yield* Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause)))) continue
         }
-        const wait = yield* repeatAfterMillis(error)
         const now = yield* Clock.currentTimeMillis
-        if (wait === undefined || attempts >= settings.attempts || now + wait >= until) return yield* failed(error)
+        const isLast = request.pass !== undefined || attempts >= settings.attempts
+        if (wait === undefined || isLast || now + wait >= until) return yield* failed(error)
         yield* settings.onRepeat({ error, waitMillis: wait })
+        // Who was throttled waits at the gate, with everyone else.
+        if (error.reason._tag === "Throttled") continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
-    })
+    }).pipe(Effect.catchTag("TooLate", ({ waitMillis }) => Effect.fail(failed(tooLate(sentSoFar(), waitMillis)))))
     return yield* Effect.timeoutOrElse(repeated, {
       duration: Math.max(0, until - (yield* Clock.currentTimeMillis)),
       orElse: () => {
+        if (queuedAt !== undefined) return Effect.fail(failed(tooLate(sentSoFar(), gate.pacing().drainMillis)))
         isUnknown ||= method !== "GET" && attempts > 0
         return Effect.fail(failed(noAnswer(sentSoFar())))
       }
