@@ -64,6 +64,8 @@ export interface Settings {
   readonly deadlineMillis: number
   readonly attempts: number
   readonly gates: Gates
+  /** What its metrics are told apart by. */
+  readonly labels: Readonly<Record<string, string>>
   readonly onRepeat: (repeat: Repeat) => Effect.Effect<void>
 }
 
@@ -125,6 +127,7 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     deadlineMillis: Duration.toMillis(deadline),
     attempts,
     gates: gatesOf({ origin: url.origin, tenant, app }, ration),
+    labels: { server: url.host, tenant, app },
     onRepeat
   }
 }

@@ -13,7 +13,7 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type { Lane } from "./budget.ts"
-import type { TokenUnavailable } from "./credentials.ts"
+import type { TokenUnavailable, Tokens } from "./credentials.ts"
 import type { Pass } from "./gate.ts"
 import {
   type Answer,
@@ -96,18 +96,20 @@ const systemCode = (error: unknown, depth = 0): string | undefined => {
 const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** Whether a write that ended so may have taken effect all the same. */
-const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
+export const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
   method !== "GET" && (outcomeUnknown === true || reason._tag === "Unreadable" || status === 504)
 
-const amended = (
+/** The error with some of its fields changed. */
+export const amended = (
   error: GraphError,
-  fields: { readonly message?: string; readonly outcomeUnknown?: true }
+  fields: Partial<Sent> & { readonly message?: string; readonly outcomeUnknown?: true }
 ): GraphError => new GraphError(Object.assign({}, error, { message: error.message }, fields))
 
 const noToken = (sent: Sent, { message }: TokenUnavailable): GraphError =>
   new GraphError({ ...sent, message: `no token could be had: ${message}`, reason: new Unauthorized({}) })
 
-const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
+/** The request that reads what another one changed. */
+export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
   method: "GET",
   path,
   template,
@@ -115,15 +117,30 @@ const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest 
   headers
 })
 
-/** How long to wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
-const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
-  const { reason } = error
-  if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
-  if (error.method === "POST" && isOutcomeUnknown(error)) return Effect.undefined
-  if (reason.retryAfterSeconds !== undefined) return Effect.succeed(Math.ceil(reason.retryAfterSeconds * 1_000))
+/** How long to wait after so many failures: what the service asks for, or else a random share of ever more. */
+export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.Effect<number> => {
+  const asked = "retryAfterSeconds" in reason ? reason.retryAfterSeconds : undefined
+  if (asked !== undefined) return Effect.succeed(Math.ceil(asked * 1_000))
   const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (failures - 1))
   return Effect.map(Random.next, (share) => Math.ceil(share * longest))
 }
+
+/** The wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
+const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
+  const { method, reason } = error
+  if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
+  return method === "POST" && isOutcomeUnknown(error) ? Effect.undefined : backoffMillis(error, failures)
+}
+
+/** A request of which nothing is known yet. */
+export const unsent = ({ method, path, template }: Pick<GraphRequest, "method" | "path" | "template">): Sent => ({
+  method,
+  path,
+  template,
+  clientRequestId: crypto.randomUUID(),
+  attempts: 0,
+  waitedMillis: 0
+})
 
 const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
   path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
@@ -137,6 +154,22 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
     })
   )
 
+/** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
+export const hidden = (tokens: Tokens, { status, text, ...headers }: Answer): Answer => {
+  const shown = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
+  return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
+}
+
+/** The error of a request that could not leave in time. */
+export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphError => {
+  const wait = Duration.format(Duration.millis(Math.ceil(waitMillis)))
+  return new GraphError({
+    ...sent,
+    message: `${host} has to be given ${wait} before this request, which is longer than it may take`,
+    reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
+  })
+}
+
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
 /** Makes the one function that all operations send through. */
@@ -148,12 +181,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)
   }
 
-  /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-  const withoutToken = (answer: Answer): Answer => {
-    const { status, text, ...headers } = answer
-    const hidden = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
-    return { status, text: tokens.hide(text), ...Object.fromEntries(hidden) }
-  }
+  const withoutToken = (answer: Answer): Answer => hidden(tokens, answer)
 
   const noConnection = (sent: Sent, error: HttpClientError): GraphError => {
     const code = systemCode(error.cause)
@@ -210,13 +238,6 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
       Effect.annotateCurrentSpan("error.type", status === undefined ? reason._tag : String(status))
     )
   )
-
-  const tooLate = (sent: Sent, waitMillis: number): GraphError =>
-    new GraphError({
-      ...sent,
-      message: `${settings.host} would have to be given ${Duration.format(Duration.millis(Math.ceil(waitMillis)))} before the next request`,
-      reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
-    })
 
   /** One attempt, and how long to wait before the next; being throttled closes the gate for all. */
   const judged = Effect.fnUntraced(function* (
@@ -290,11 +311,16 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
-    }).pipe(Effect.catchTag("TooLate", ({ waitMillis }) => Effect.fail(failed(tooLate(sentSoFar(), waitMillis)))))
+    }).pipe(
+      Effect.catchTag("TooLate", ({ waitMillis }) =>
+        Effect.fail(failed(tooLate(settings.host, sentSoFar(), waitMillis)))
+      )
+    )
     return yield* Effect.timeoutOrElse(repeated, {
       duration: Math.max(0, until - (yield* Clock.currentTimeMillis)),
       orElse: () => {
-        if (queuedAt !== undefined) return Effect.fail(failed(tooLate(sentSoFar(), gate.pacing().drainMillis)))
+        if (queuedAt !== undefined)
+          return Effect.fail(failed(tooLate(settings.host, sentSoFar(), gate.pacing().drainMillis)))
         isUnknown ||= method !== "GET" && attempts > 0
         return Effect.fail(failed(noAnswer(sentSoFar())))
       }
@@ -306,7 +332,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     const first = yield* exchange(request, until)
     const { answer, sent } =
       first.answer.status === 204 && request.method === "PATCH"
-        ? yield* exchange(readBack(request), until).pipe(
+        ? yield* exchange(readBackOf(request), until).pipe(
             Effect.mapError((error) =>
               amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
             )
