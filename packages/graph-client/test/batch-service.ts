@@ -54,7 +54,7 @@ export const batchService = (faults: Faults = {}, now: () => number = () => 0) =
   const received = new Map<string, Array<unknown>>()
   const made: Array<unknown> = []
   const tooEarly: Array<string> = []
-  const closings: Array<{ readonly at: number; readonly until: number }> = []
+  const closings: Array<{ readonly lane: string; readonly at: number; readonly until: number }> = []
 
   const held = (deviceId: string): KeyedDevice =>
     devices.get(deviceId) ?? {
@@ -84,7 +84,7 @@ export const batchService = (faults: Faults = {}, now: () => number = () => 0) =
     if (fault === "missing") return []
     if (fault.isMade === true) write(deviceId, body)
     if (fault.status === 429 && fault.retryAfter !== undefined) {
-      closings.push({ at: now(), until: now() + Number(fault.retryAfter) * 1_000 })
+      closings.push({ lane: "write", at: now(), until: now() + Number(fault.retryAfter) * 1_000 })
     }
     const headers = fault.retryAfter === undefined ? {} : { "Retry-After": fault.retryAfter }
     return [{ id, status: fault.status, headers, body: { error: { code: "", message: "" } } }]
@@ -96,15 +96,17 @@ export const batchService = (faults: Faults = {}, now: () => number = () => 0) =
       ? (request.body as { requests: ReadonlyArray<Received> }).requests
       : [{ id: "", method: request.method, url: request.url.pathname, body: request.body }]
     if (isBatch) batchSizes.push(items.length)
+    const time = now()
+    const lane = items.every(({ method }) => method === "GET") ? "read" : "write"
+    // What was under way when the answer came could not know of it.
+    if (closings.some((one) => one.lane === lane && time > one.at && time < one.until))
+      tooEarly.push(`${request.url.pathname} at ${time}`)
     if (request.method === "GET") {
       return faults.read?.(idIn(request.url.pathname)) ?? Response.json(held(idIn(request.url.pathname)))
     }
-    const time = now()
-    // What was under way when the answer came could not know of it.
-    if (closings.some(({ at, until }) => time > at && time < until)) tooEarly.push(`${request.url.pathname} at ${time}`)
     const whole = faults.envelope?.(index, items.length)
     if (whole !== undefined) {
-      if (whole.retryAfter !== undefined) closings.push({ at: time, until: time + whole.retryAfter * 1_000 })
+      if (whole.retryAfter !== undefined) closings.push({ lane, at: time, until: time + whole.retryAfter * 1_000 })
       for (const { body, url } of whole.isMade === true ? items : []) write(idIn(url), body)
       return whole.answer
     }
