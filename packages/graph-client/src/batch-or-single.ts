@@ -25,6 +25,9 @@ export interface BatchOrSingle {
   readonly forgetBatches: () => void
 }
 
+const averaged = (before: number | undefined, last: number): number =>
+  before === undefined ? last : (1 - weightOfLast) * before + weightOfLast * last
+
 /** Makes the chooser of one bulk update; `largest` is what the budget allows. */
 export const batchOrSingle = (mode: Mode, largest: number): BatchOrSingle => {
   const most = Math.min(largestBatch, largest)
@@ -34,9 +37,6 @@ export const batchOrSingle = (mode: Mode, largest: number): BatchOrSingle => {
   let groups = 0
   let batch: number | undefined
   let single: number | undefined
-
-  const averaged = (before: number | undefined, last: number): number =>
-    before === undefined ? last : (1 - weightOfLast) * before + weightOfLast * last
 
   const isBatchFaster = (): boolean => {
     if (mode === "batch" || batch === undefined) return true

@@ -69,6 +69,17 @@ interface Item {
   attempts: number
 }
 
+const isFailed = (outcome: BatchOutcome | undefined): boolean => outcome?.kind === "failed"
+
+const failedBefore = ({ request }: Item): BatchOutcome => ({
+  kind: "failed",
+  error: new GraphError({
+    ...unsent(request),
+    message: "a request that this one depends on failed",
+    reason: new Rejected()
+  })
+})
+
 /** Makes `batch` for requests that were checked. */
 export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
   const { root } = settings
@@ -81,17 +92,6 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const request = { method, template, path: root + path, query, headers, ...(body === undefined ? {} : { body }) }
     return { request, dependsOn, outcome: undefined, attempts: 0 }
   }
-
-  const isFailed = (outcome: BatchOutcome | undefined): boolean => outcome?.kind === "failed"
-
-  const failedBefore = ({ request }: Item): BatchOutcome => ({
-    kind: "failed",
-    error: new GraphError({
-      ...unsent(request),
-      message: "a request that this one depends on failed",
-      reason: new Rejected()
-    })
-  })
 
   /** The wait before the item is sent again, or `undefined` when it is settled. */
   const settle = Effect.fnUntraced(function* (item: Item, error: GraphError, withinMillis: number) {

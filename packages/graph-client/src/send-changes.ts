@@ -46,7 +46,7 @@ export interface Means {
 const singlesAtOnce = 4
 
 /** What says that batches cannot be had here, or not with these items. */
-const noBatches: ReadonlyArray<number | undefined> = [400, 404, 405, 501]
+const noBatches: ReadonlySet<number | undefined> = new Set([400, 404, 405, 501])
 
 /** Status of a batch that a smaller one may not meet. */
 export const tooLarge = 413
@@ -97,6 +97,13 @@ export const ofItem = ({ attempts, request }: Pick<Work, "attempts" | "request">
   return amended(error, { method, path, template, attempts: isTimeUp(error) ? 0 : attempts })
 }
 
+const begin = (works: ReadonlyArray<Work>): void => {
+  for (const work of works) {
+    work.attempts += 1
+    work.isSent = true
+  }
+}
+
 /** Makes the function that sends changes once each, in batches or one by one, with a verdict for each. */
 export const makeSendChanges = (
   { device, postBatch, send, settings }: Means,
@@ -104,13 +111,6 @@ export const makeSendChanges = (
   withinMillis: Effect.Effect<number>
 ) => {
   const failureOf = itemFailureOf(settings)
-
-  const begin = (works: ReadonlyArray<Work>): void => {
-    for (const work of works) {
-      work.attempts += 1
-      work.isSent = true
-    }
-  }
 
   const single = Effect.fnUntraced(function* (work: Work) {
     const gate = yield* settings.gates.at("write")
@@ -137,7 +137,7 @@ export const makeSendChanges = (
 
   const failedBatch = (works: ReadonlyArray<Work>, error: GraphError): ReadonlyArray<Verdict> => {
     if (!isTimeUp(error)) choice.halve(works.length)
-    const isRefusal = noBatches.includes(error.status)
+    const isRefusal = noBatches.has(error.status)
     if (isRefusal) choice.forgetBatches()
     const isFree = isRefusal || (error.status === tooLarge && works.length > 1)
     return works.map((work): Verdict => {

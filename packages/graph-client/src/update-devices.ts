@@ -39,6 +39,9 @@ const lingerMillis = 50
 /** Ids are GUIDs, in which case does not matter. */
 const deviceOf = ({ deviceId, metricId }: DeviceChange): string => `${metricId}\0${deviceId}`.toLowerCase()
 
+/** Whether the changes before this one are done with its device. */
+const isFree = ({ previous }: Work): boolean => previous === undefined || Deferred.isDoneUnsafe(previous)
+
 /** Makes `updateDevices`; `requestOf` gives the request of a change, or what is wrong with it. */
 export const makeUpdateDevices =
   (means: Means, requestOf: (change: DeviceChange) => GraphRequest | GraphError): UpdateDevices =>
@@ -86,12 +89,12 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     work.isSent = false
     if (verdict.kind === "done") return acknowledged(work.change.update, verdict.device)
     const { error, kind } = verdict
-    const isFree = verdict.kind === "again" && verdict.isFree === true
+    const isNoAttempt = verdict.kind === "again" && verdict.isFree === true
     work.isUnsure ||= kind === "lost"
     // Who was throttled waits at the gate.
-    const isPaced = isFree || error.reason._tag === "Throttled" || kind === "refused"
+    const isPaced = isNoAttempt || error.reason._tag === "Throttled" || kind === "refused"
     const wait = isPaced ? 0 : yield* backoffMillis(error, work.attempts)
-    const isSpent = work.attempts >= settings.attempts && !isFree
+    const isSpent = work.attempts >= settings.attempts && !isNoAttempt
     const isLast = kind === "refused" || isSpent || isTimeUp(error) || wait >= (yield* withinMillis)
     if (wait > 0 && !isLast) yield* Effect.sleep(wait)
     if (kind === "lost" || (isLast && work.isUnsure)) {
@@ -105,7 +108,6 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
 
   /** Sends the first change of each device that is free, and gives what is settled by it. */
   const round = Effect.fnUntraced(function* (pending: ReadonlyArray<Work<C>>) {
-    const isFree = ({ previous }: Work) => previous === undefined || Deferred.isDoneUnsafe(previous)
     const earlier = pending[0]?.previous
     if (earlier !== undefined && !pending.some(isFree)) yield* Deferred.await(earlier)
     const free = pending.filter(isFree)

@@ -110,7 +110,7 @@ export const batchService = (faults: Faults = {}, now: () => number = () => 0) =
       for (const { body, url } of whole.isMade === true ? items : []) write(idIn(url), body)
       return whole.answer
     }
-    const responses = items.flatMap(answered).reverse()
+    const responses = items.flatMap(answered).toReversed()
     if (isBatch) return Response.json({ responses })
     const [only] = responses
     if (only === undefined) return "connectionLost"
