@@ -126,22 +126,22 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const sizes = batchOrSingle("batch", gate.largest)
     const items = requests.map(itemOf)
 
-    const sendGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Item>) {
-      const within = yield* withinMillis
-      const onSent = () => {
+    const sendFirstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Item>) {
+      let group = all
+      const onSent = (count: number) => {
+        group = all.slice(0, count)
         for (const item of group) item.attempts += 1
       }
       const outcome = yield* Effect.result(
         postBatch(
-          group.map(({ request }) => request),
-          { lane, withinMillis: within, onSent }
+          all.map(({ request }) => request),
+          { lane, withinMillis: yield* withinMillis, onSent }
         )
       )
       const now = yield* Clock.currentTimeMillis
+      if (Result.isSuccess(outcome)) sizes.batchTook(outcome.success.tookMillis / group.length)
+      else if (outcome.failure.status !== undefined) sizes.halve(group.length)
       let longest = 0
-      if (Result.isSuccess(outcome)) {
-        sizes.batchTook(outcome.success.tookMillis / group.length)
-      } else if (!isTimeUp(outcome.failure)) sizes.halve(group.length)
       for (const [index, item] of group.entries()) {
         const error = Result.isSuccess(outcome)
           ? take(item, outcome.success, index, now)
@@ -164,7 +164,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
         outcome === undefined && dependsOn.every((other) => items[other]?.outcome !== undefined)
       const group = items.filter(isReady).slice(0, sizes.sizeFor(largestBatch))
       if (group.length === 0) break
-      yield* sendGroup(group)
+      yield* sendFirstOf(group)
     }
     return items.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
   })

@@ -40,6 +40,8 @@ export interface Pacing {
 
 /** A request that was let through. */
 export interface Pass {
+  /** How much of its cost was let through. */
+  readonly granted: number
   /** How often in a row the service has asked to slow down. */
   readonly throttledInRow: number
   /** Closes the gate for everyone, because the service asked this request to wait so long. */
@@ -49,6 +51,8 @@ export interface Pass {
 /** What is to go through a gate: how much it counts, and how long it may wait. */
 export interface Terms {
   readonly cost: number
+  /** So much of it may go first when there is no room for all: without it, what does not divide well wastes room. */
+  readonly least?: number
   readonly withinMillis: number
 }
 
@@ -127,17 +131,22 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     return limits.millisEach / (learnedAt(at, limits) * reopened)
   }
 
-  const waitMillis = ({ cost, limits }: Pick<Waiting, "cost" | "limits">, at: number): number => {
+  const waitMillis = ({ cost, least = cost }: Terms, { windows }: Limits, at: number): number => {
     let wait = Math.max(closedUntil, nextAt) - at
-    for (const window of limits.windows) wait = Math.max(wait, window.waitMillis(cost, at))
+    for (const window of windows) wait = Math.max(wait, window.waitMillis(least, at))
     return wait
   }
 
-  const admit = ({ cost, limits }: Pick<Waiting, "cost" | "limits">, at: number): void => {
+  /** Lets through what there is room for, and says how much that is. */
+  const admit = ({ cost, least = cost }: Terms, limits: Limits, at: number): number => {
+    let granted = cost
+    if (least < cost) for (const window of limits.windows) granted = Math.min(granted, window.free(at))
+    granted = Math.max(granted, least)
     const burstMillis = closings === 0 || learnedAt(at, limits) === 1 ? limits.windowMillis * burstShare : 0
-    nextAt = Math.max(nextAt, at - burstMillis) + cost * millisEachAt(at, limits)
-    for (const window of limits.windows) window.take(cost)
-    inFlight += cost
+    nextAt = Math.max(nextAt, at - burstMillis) + granted * millisEachAt(at, limits)
+    for (const window of limits.windows) window.take(granted)
+    inFlight += granted
+    return granted
   }
 
   const wakeHead = (): void => void head()?.wake.openUnsafe()
@@ -157,8 +166,8 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
       const at = now()
       if (closedUntil >= waiting.until) return yield* new TooLate({ waitMillis: closedUntil - at })
       const isHead = head() === waiting
-      const wait = isHead ? waitMillis(waiting, at) : Infinity
-      if (wait <= 0) return admit(waiting, at)
+      const wait = isHead ? waitMillis(waiting, waiting.limits, at) : Infinity
+      if (wait <= 0) return admit(waiting, waiting.limits, at)
       if (isHead) isHeadStuck = wait === Infinity
       waiting.wake.closeUnsafe()
       yield* restore(wait === Infinity ? waiting.wake.await : Effect.timeoutOption(waiting.wake.await, Math.ceil(wait)))
@@ -169,17 +178,13 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     terms: Terms,
     limits: Limits,
     restore: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  ): Effect.Effect<void, TooLate> => {
+  ): Effect.Effect<number, TooLate> => {
     const at = now()
     const { cost, withinMillis } = terms
-    const wait = waitMillis({ cost, limits }, at)
-    if (queue.size === 0 && wait <= 0) {
-      admit({ cost, limits }, at)
-      return Effect.void
-    }
+    if (queue.size === 0 && waitMillis(terms, limits, at) <= 0) return Effect.succeed(admit(terms, limits, at))
     const waitAtLeast = Math.max(0, closedUntil - at, nextAt - at) + queued * millisEachAt(at, limits)
     if (waitAtLeast >= withinMillis) return Effect.fail(new TooLate({ waitMillis: waitAtLeast }))
-    const waiting: Waiting = { cost, withinMillis, limits, until: at + withinMillis, wake: Latch.makeUnsafe() }
+    const waiting: Waiting = { ...terms, limits, until: at + withinMillis, wake: Latch.makeUnsafe() }
     queue.add(waiting)
     queued += cost
     const waited = Effect.onExit(turn(waiting, restore), () => Effect.sync(() => leave(waiting)))
@@ -203,18 +208,19 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     (limits: Limits): Gate["through"] =>
     (terms, use) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(enter(terms, limits, restore), () => {
+        Effect.flatMap(enter(terms, limits, restore), (granted) => {
           const closingsBefore = closings
           const pass: Pass = {
+            granted,
             throttledInRow,
             close: (millis) => close(millis, limits, closingsBefore)
           }
           return Effect.onExit(restore(use(pass)), () =>
             Effect.sync(() => {
               const at = now()
-              inFlight -= terms.cost
+              inFlight -= granted
               if (closingsBefore === closings) throttledInRow = 0
-              for (const window of limits.windows) window.answered(terms.cost, at)
+              for (const window of limits.windows) window.answered(granted, at)
             })
           )
         })

@@ -10,6 +10,9 @@ import { type GraphRequest, type Received, type Send, backoffMillis, hidden, too
 /** Most requests in one batch (reference 6.4). */
 export const largestBatch = 20
 
+/** No less than this part of a batch is sent when there is no room for more. */
+const fewestOfBatch = 4
+
 /** One answer of a batch: what a response would be, and its body as JSON. */
 export interface ItemAnswer {
   readonly answer: Answer
@@ -17,7 +20,10 @@ export interface ItemAnswer {
   readonly body: unknown
 }
 
-/** What came back for a batch: an answer for each request that has one, in the order of the requests. */
+/**
+ * What came back for a batch: an answer for each request that has one, in the order of the requests. There may have been
+ * room for the first few only.
+ */
 export interface BatchReceived {
   readonly sent: Sent
   readonly answers: ReadonlyArray<ItemAnswer | undefined>
@@ -30,8 +36,8 @@ export interface BatchTerms {
   readonly lane: Lane
   /** How long it may wait at the gate. */
   readonly withinMillis: number
-  /** Runs when it leaves. */
-  readonly onSent?: () => void
+  /** Runs when it leaves, with how many of its requests. */
+  readonly onSent?: (count: number) => void
 }
 
 /** Sends up to twenty requests in one, through the gate, once. */
@@ -119,8 +125,13 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     if (longest !== undefined) pass.close(longest)
   })
 
-  const post = Effect.fnUntraced(function* (requests: ReadonlyArray<GraphRequest>, onSent: () => void, pass: Pass) {
-    onSent()
+  const post = Effect.fnUntraced(function* (
+    all: ReadonlyArray<GraphRequest>,
+    onSent: (count: number) => void,
+    pass: Pass
+  ) {
+    const requests = all.slice(0, pass.granted)
+    onSent(requests.length)
     const startedAt = yield* Clock.currentTimeMillis
     const body = { requests: requests.map(itemOf) }
     const received: Received<ReadonlyArray<Fields>> = yield* send(
@@ -137,7 +148,9 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
 
   return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {
     const gate = yield* settings.gates.at(lane)
-    const through = gate.through({ cost: requests.length, withinMillis }, (pass) => post(requests, onSent, pass))
+    const cost = requests.length
+    const terms = { cost, least: Math.ceil(cost / fewestOfBatch), withinMillis }
+    const through = gate.through(terms, (pass) => post(requests, onSent, pass))
     return yield* Effect.catchTag(through, "TooLate", ({ waitMillis }) =>
       Effect.fail(tooLate(settings.host, unsent({ method: "POST", path: template, template }), waitMillis))
     )

@@ -136,7 +136,7 @@ export const makeSendChanges = (
   })
 
   const failedBatch = (works: ReadonlyArray<Work>, error: GraphError): ReadonlyArray<Verdict> => {
-    if (!isTimeUp(error)) choice.halve(works.length)
+    if (error.status !== undefined) choice.halve(works.length)
     const isRefusal = noBatches.has(error.status)
     if (isRefusal) choice.forgetBatches()
     const isFree = isRefusal || (error.status === tooLarge && works.length > 1)
@@ -146,9 +146,15 @@ export const makeSendChanges = (
     })
   }
 
-  const batch = Effect.fnUntraced(function* (works: ReadonlyArray<Work>) {
-    const requests = works.map(({ request }) => request)
-    const terms = { lane: "write", withinMillis: yield* withinMillis, onSent: () => begin(works) } as const
+  /** Sends what there is room for: the first of the changes, or all of them. */
+  const firstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Work>) {
+    let works = all
+    const onSent = (count: number) => {
+      works = all.slice(0, count)
+      begin(works)
+    }
+    const requests = all.map(({ request }) => request)
+    const terms = { lane: "write", withinMillis: yield* withinMillis, onSent } as const
     const outcome = yield* Effect.result(postBatch(requests, terms))
     if (Result.isFailure(outcome)) return failedBatch(works, outcome.failure)
     const { answers, sent, tookMillis } = outcome.success
@@ -162,6 +168,12 @@ export const makeSendChanges = (
       const error = failureOf(work.request, { ...sent, attempts: work.attempts }, item, now)
       return error === undefined ? { kind: "done", device: deviceIn(device, item) } : verdictOn(error)
     })
+  })
+
+  const batch = Effect.fnUntraced(function* (works: ReadonlyArray<Work>) {
+    const verdicts: Array<Verdict> = []
+    while (verdicts.length < works.length) verdicts.push(...(yield* firstOf(works.slice(verdicts.length))))
+    return verdicts
   })
 
   return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Verdict>> => {

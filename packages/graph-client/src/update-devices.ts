@@ -96,12 +96,14 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const wait = isPaced ? 0 : yield* backoffMillis(error, work.attempts)
     const isSpent = work.attempts >= settings.attempts && !isNoAttempt
     const isLast = kind === "refused" || isSpent || isTimeUp(error) || wait >= (yield* withinMillis)
-    if (wait > 0 && !isLast) yield* Effect.sleep(wait)
+    const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined
+    if (isAsked && !isLast) yield* Effect.sleep(wait)
     if (kind === "lost" || (isLast && work.isUnsure)) {
       const shown = yield* readBack(work)
       if (shown !== undefined && shown !== "notMade") return acknowledged(work.change.update, shown)
       if (isLast && shown === undefined) return { kind: "unknown", error } satisfies Outcome
     }
+    if (!isLast && !isAsked) yield* Effect.sleep(wait)
     if (!isLast) return undefined
     return { kind: kind === "refused" ? "refused" : "failed", error } satisfies Outcome
   })
@@ -137,6 +139,7 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     if (free.length === 0) return []
     const requests = free.map(({ request }) => readBackOf(request))
     const read = yield* Effect.result(postBatch(requests, { lane: "read", withinMillis: yield* withinMillis }))
+    // Where there was room for some only, the others are written without a look.
     const answers = Result.isSuccess(read) ? read.success.answers : []
     return free.flatMap((work, index) => {
       const answer = answers[index]

@@ -12,6 +12,8 @@ const marginMillis = (windowMillis: number): number => 2 + windowMillis / 1_000
  */
 export interface Window {
   readonly limit: number
+  /** Places that can be had at once. */
+  readonly free: (now: number) => number
   /** Milliseconds until so many places are free; `Infinity` while that depends on answers that have not come. */
   readonly waitMillis: (cost: number, now: number) => number
   readonly take: (cost: number) => void
@@ -43,6 +45,10 @@ export const makeWindow = ({ limit, windowMillis }: Allowance): Window => {
   return {
     limit,
     onAnswer,
+    free: (now) => {
+      release(now)
+      return limit - taken
+    },
     waitMillis: (cost, now) => {
       release(now)
       let free = limit - taken
