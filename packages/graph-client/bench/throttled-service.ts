@@ -103,7 +103,7 @@ const serve = async (request: IncomingMessage, response: ServerResponse): Promis
     ? {
         status: 200,
         headers: {},
-        body: { responses: (body?.requests ?? []).map((item) => ({ id: item.id, ...answerTo(item) })) }
+        body: { responses: (body?.requests ?? []).map((item) => Object.assign(answerTo(item), { id: item.id })) }
       }
     : answerTo({ method, url, ...(body === undefined ? {} : { body: body as Item["body"] & object }) })
   await sleep(latencyMillis / 2)

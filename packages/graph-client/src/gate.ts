@@ -49,7 +49,7 @@ export interface Pass {
 }
 
 /** What is to go through a gate: how much it counts, and how long it may wait. */
-export interface Terms {
+interface Terms {
   readonly cost: number
   /** So much of it may go first when there is no room for all: without it, what does not divide well wastes room. */
   readonly least?: number

@@ -32,7 +32,7 @@ export interface BatchReceived {
 }
 
 /** How a batch is sent. */
-export interface BatchTerms {
+interface BatchTerms {
   readonly lane: Lane
   /** How long it may wait at the gate. */
   readonly withinMillis: number

@@ -2,7 +2,7 @@ import type { KeyedDevice } from "@workanywhere/domain"
 import { type FakeAnswer, type FakeGraph, type FakeRequest, errorResponse, fakeGraph } from "../src/testing.ts"
 
 /** One item of a batch, or a request that came by itself. */
-export interface Item {
+interface Item {
   readonly method: string
   readonly deviceId: string
   readonly body: unknown

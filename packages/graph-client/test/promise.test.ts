@@ -187,13 +187,14 @@ test("it has every operation, and each asks for the same and gives the same", as
   await client.close()
 })
 
+async function* changes() {
+  yield { ...key, update: { model: "X" } }
+  await Promise.resolve()
+  throw new Error("the file ended early")
+}
+
 test("many changes may come from an async iterable, and its error ends the loop", async () => {
   const client = clientOf(fakeGraph(() => Response.json(device)))
-  const changes = async function* () {
-    yield { ...key, update: { model: "X" } }
-    await Promise.resolve()
-    throw new Error("the file ended early")
-  }
   expect(await failure(collected(client.updateDevices(changes(), { mode: "single" })))).toMatchObject({
     message: "the file ended early"
   })
