@@ -11,11 +11,15 @@ import {
   unknownPropertyIssue
 } from "@workanywhere/domain"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
+import { type BatchOptions, type BatchOutcome, type BatchRequest, batchIssues, makeBatch } from "./batch.ts"
+import type { Lane } from "./budget.ts"
+import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Invalid, type Sent } from "./graph-error.ts"
 import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list-options.ts"
 import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./options.ts"
@@ -31,7 +35,10 @@ import {
   modelPropertyNames
 } from "./reports.ts"
 import { type Keys, keyIssues, pathTo, routes } from "./routes.ts"
-import { makeSend } from "./send.ts"
+import { type Pacing, observeGates, pacingOf } from "./pacing.ts"
+import { makePostBatch } from "./post-batch.ts"
+import { type GraphRequest, makeSend } from "./send.ts"
+import { type UpdateDevices, makeUpdateDevices } from "./update-devices.ts"
 
 /** What names a device: the metric (`allDevices`, `devicePerformance`) and the device's `id` in it. */
 export interface DeviceKey {
@@ -175,7 +182,28 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
       Stream.withSpan(`GraphClient.${name}`)
     )
 
+  const changeRequest = ({ deviceId, metricId, update }: DeviceChange): GraphRequest | GraphError => {
+    const keys = { metricId, deviceId }
+    const body = parseDeviceUpdate(update)
+    const issues = [...keyIssues(keys), ...(body.success ? [] : body.issues)]
+    if (!body.success || issues.length > 0) return invalid("PATCH", routes.device, issues)
+    const address = { method: "PATCH", template: templateOf(routes.device), path: pathOf(routes.device, keys) } as const
+    return { ...address, query: "", headers: preferences(), body: body.data }
+  }
+
+  const postBatch = makePostBatch(settings, send)
+  const sendBatch = makeBatch(settings, postBatch)
+
   return GraphClient.of({
+    updateDevices: makeUpdateDevices({ settings, send, postBatch, device }, changeRequest),
+
+    batch: (requests, options) => {
+      const issues = batchIssues(requests)
+      return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
+    },
+
+    pacing: (lane, every) => pacingOf(settings, lane, every),
+
     updateDevice: Effect.fn("GraphClient.updateDevice")(function* ({ deviceId, metricId }, update) {
       const body = parseDeviceUpdate(update)
       const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
@@ -263,6 +291,22 @@ export class GraphClient extends Context.Service<
      * it is sent. A repeat after a lost connection is safe, because the update sets absolute values (reference 9).
      */
     readonly updateDevice: (key: DeviceKey, update: DeviceUpdate) => Effect.Effect<KeyedDevice, GraphError>
+    /**
+     * Changes many devices, in batches or one by one, as fast as the budget lets it, and gives one outcome for each
+     * change. Changes to the same device keep their order. What comes back with an error in an outcome does not make the
+     * stream fail.
+     */
+    readonly updateDevices: UpdateDevices
+    /**
+     * Sends any requests in batches, and gives an outcome for each, in their order. Repeated is what is safe to repeat,
+     * as with single requests.
+     */
+    readonly batch: (
+      requests: ReadonlyArray<BatchRequest>,
+      options?: BatchOptions
+    ) => Effect.Effect<ReadonlyArray<BatchOutcome>, GraphError>
+    /** How reads or writes get on at the gate, now and then every so often (a second by default). */
+    readonly pacing: (lane: Lane, every?: Duration.Input) => Stream.Stream<Pacing>
     /** Reads one device, or the selected properties of it. */
     readonly getDevice: {
       (key: DeviceKey): Effect.Effect<KeyedDevice, GraphError>
@@ -320,6 +364,7 @@ export class GraphClient extends Context.Service<
       Effect.gen(function* () {
         const settings = settingsOf(options)
         if (settings instanceof InvalidOptions) return yield* settings
+        yield* observeGates(settings)
         return make(settings, yield* HttpClient.HttpClient)
       })
     )

@@ -5,6 +5,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type Cloud, type GraphVersion, clouds, isCloud } from "./clouds.ts"
 import { type TokenSource, type Tokens, canBeSent, tokensOf } from "./credentials.ts"
+import { type Budget, isBudget, publishedBudget } from "./budget.ts"
+import { type Gates, type Ration, gatesOf } from "./gate.ts"
 import type { GraphError } from "./graph-error.ts"
 
 /** What a client is made from. */
@@ -26,6 +28,15 @@ export interface GraphClientOptions {
   readonly deadline?: Duration.Input
   /** How often one request is tried at most; 5 by default. */
   readonly attempts?: number
+  /** Whose budget is used, with `app`: clients that name the same two share it. Any text; `unknown` by default. */
+  readonly tenant?: string
+  /** Whose budget is used, with `tenant`; `unknown` by default. */
+  readonly app?: string
+  /**
+   * How much is sent in a stretch of time: a share of the published limits (`0.5`), other limits, or `"unlimited"`. All
+   * of what is published by default, and unlimited on this machine.
+   */
+  readonly budget?: number | Budget | "unlimited"
   /** Runs before each wait for a repeat, so that a person can be told why nothing happens. */
   readonly onRepeat?: (repeat: Repeat) => Effect.Effect<void>
 }
@@ -52,6 +63,9 @@ export interface Settings {
   readonly tokens: Tokens
   readonly deadlineMillis: number
   readonly attempts: number
+  readonly gates: Gates
+  /** What its metrics are told apart by. */
+  readonly labels: Readonly<Record<string, string>>
   readonly onRepeat: (repeat: Repeat) => Effect.Effect<void>
 }
 
@@ -68,6 +82,13 @@ const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL |
   return url !== null && /^https?:$/.test(url.protocol)
     ? url
     : "baseUrl is not an http or https address such as https://graph.microsoft.com/beta"
+}
+
+const rationOf = (budget: GraphClientOptions["budget"], hostname: string): Ration | undefined => {
+  if (budget === "unlimited") return { budget: undefined, share: 1 }
+  if (budget === undefined) return { budget: loopback.test(hostname) ? undefined : publishedBudget, share: 1 }
+  if (typeof budget === "object") return isBudget(budget) ? { budget, share: 1 } : undefined
+  return budget > 0 && budget <= 1 ? { budget: publishedBudget, share: budget } : undefined
 }
 
 /** Checks the options of a client; all that is wrong with them comes in one error. */
@@ -92,7 +113,10 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     problems.push("deadline is not a positive, finite duration")
   }
   if (!Number.isInteger(attempts) || attempts < 1) problems.push("attempts is not a whole number from 1")
-  if (typeof url === "string" || problems.length > 0) {
+  const { app = "unknown", tenant = "unknown" } = options
+  const ration = rationOf(options.budget, typeof url === "string" ? "" : url.hostname)
+  if (ration === undefined) problems.push("budget is not a share above 0 and up to 1, limits from 1, or unlimited")
+  if (typeof url === "string" || ration === undefined || problems.length > 0) {
     return new InvalidOptions({ problems, message: `the options of the client are wrong: ${problems.join("; ")}` })
   }
   return {
@@ -102,6 +126,8 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     tokens: tokensOf(token),
     deadlineMillis: Duration.toMillis(deadline),
     attempts,
+    gates: gatesOf({ origin: url.origin, tenant, app }, ration),
+    labels: { server: url.host, tenant, app },
     onRepeat
   }
 }

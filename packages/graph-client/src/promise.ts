@@ -7,7 +7,11 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type { BatchOptions, BatchOutcome, BatchRequest } from "./batch.ts"
+import type { Lane } from "./budget.ts"
 import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
+import type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
+import type { Pacing } from "./gate.ts"
 import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
 import type { GraphError } from "./graph-error.ts"
 import type { ListOptions } from "./list-options.ts"
@@ -21,6 +25,7 @@ import type {
   ModelPerformance,
   ModelPropertyName
 } from "./reports.ts"
+import type { UpdateDevicesOptions } from "./update-devices.ts"
 
 export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
 export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
@@ -29,6 +34,10 @@ export { GraphError, type GraphErrorReason } from "./graph-error.ts"
 export { InvalidOptions, type Repeat } from "./options.ts"
 export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
 export { type SupportBundle, supportBundle } from "./support-bundle.ts"
+export type { BatchOptions, BatchOutcome, BatchRequest } from "./batch.ts"
+export type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
+export type { Pacing } from "./gate.ts"
+export type { UpdateDevicesOptions } from "./update-devices.ts"
 export type { DeviceKey, ModelListOptions, SelectOptions } from "./graph-client.ts"
 export type { ListOptions, Order } from "./list-options.ts"
 export type { Checkpoint, ListPage, Row } from "./pages.ts"
@@ -61,6 +70,21 @@ export interface PromiseClient {
       options: SelectOptions<Name> & Stoppable
     ): Promise<Pick<KeyedDevice, Name | "id">>
   }
+  /**
+   * Changes many devices, as fast as the budget lets it, and gives one outcome for each change. An error of `changes`
+   * itself ends the loop with it.
+   */
+  readonly updateDevices: <C extends DeviceChange>(
+    changes: Iterable<C> | AsyncIterable<C>,
+    options?: UpdateDevicesOptions<C> & Stoppable
+  ) => AsyncIterable<DeviceOutcome<C>>
+  /** Sends any requests in batches, and gives an outcome for each, in their order. */
+  readonly batch: (
+    requests: ReadonlyArray<BatchRequest>,
+    options?: BatchOptions & Stoppable
+  ) => Promise<ReadonlyArray<BatchOutcome>>
+  /** How reads or writes get on at the gate, now and then every second. */
+  readonly pacing: (lane: Lane, options?: Stoppable) => AsyncIterable<Pacing>
   /** Adds a device to a metric; not repeated when an answer is lost. */
   readonly createDevice: (metricId: string, device: NewDevice, options?: Stoppable) => Promise<KeyedDevice>
   /** Removes a device; repeats are safe. */
@@ -124,6 +148,9 @@ export const tokenFrom =
             })
     }).pipe(Effect.map((token) => (typeof token === "string" ? { token: Redacted.make(token) } : token)))
 
+const streamOf = <A>(items: Iterable<A> | AsyncIterable<A>): Stream.Stream<A, unknown> =>
+  Symbol.asyncIterator in items ? Stream.fromAsyncIterable(items, (error) => error) : Stream.fromIterable(items)
+
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
 export const createGraphClient = ({ fetch, onRepeat, token, ...options }: PromiseClientOptions): PromiseClient => {
   const secret = typeof token === "string" ? Redacted.make(token) : token
@@ -152,10 +179,16 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
     throw Cause.squash(exit.cause)
   }
 
-  const iterable = <A>(rows: Stream.Stream<A, GraphError>, options: Stoppable): AsyncIterable<A> =>
+  const iterable = <A, E>(rows: Stream.Stream<A, E>, options: Stoppable): AsyncIterable<A> =>
     Stream.toAsyncIterable(until(signalOf(options), rows))
 
   return {
+    updateDevices: <C extends DeviceChange>(
+      changes: Iterable<C> | AsyncIterable<C>,
+      options: UpdateDevicesOptions<C> & Stoppable = {}
+    ) => iterable(client.updateDevices(streamOf(changes), options), options),
+    batch: (requests, options) => run(client.batch(requests, options), options),
+    pacing: (lane, options = {}) => iterable(client.pacing(lane), options),
     updateDevice: (key, update, options) => run(client.updateDevice(key, update), options),
     getDevice: (key: DeviceKey, options: SelectOptions & Stoppable = {}) =>
       run(client.getDevice(key, options), options) as Promise<KeyedDevice>,

@@ -12,11 +12,14 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
-import type { TokenUnavailable } from "./credentials.ts"
+import type { Lane } from "./budget.ts"
+import type { TokenUnavailable, Tokens } from "./credentials.ts"
+import type { Pass } from "./gate.ts"
 import {
   type Answer,
   GraphError,
   type Sent,
+  Throttled,
   Unauthorized,
   Unavailable,
   answerOf,
@@ -41,6 +44,8 @@ export interface GraphRequest {
   readonly query: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
+  readonly pass?: Pass
 }
 
 /** What came back, and on which request. */
@@ -91,18 +96,20 @@ const systemCode = (error: unknown, depth = 0): string | undefined => {
 const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** Whether a write that ended so may have taken effect all the same. */
-const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
+export const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
   method !== "GET" && (outcomeUnknown === true || reason._tag === "Unreadable" || status === 504)
 
-const amended = (
+/** The error with some of its fields changed. */
+export const amended = (
   error: GraphError,
-  fields: { readonly message?: string; readonly outcomeUnknown?: true }
+  fields: Partial<Sent> & { readonly message?: string; readonly outcomeUnknown?: true }
 ): GraphError => new GraphError(Object.assign({}, error, { message: error.message }, fields))
 
 const noToken = (sent: Sent, { message }: TokenUnavailable): GraphError =>
   new GraphError({ ...sent, message: `no token could be had: ${message}`, reason: new Unauthorized({}) })
 
-const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
+/** The request that reads what another one changed. */
+export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
   method: "GET",
   path,
   template,
@@ -110,15 +117,30 @@ const readBack = ({ headers = {}, path, template }: GraphRequest): GraphRequest 
   headers
 })
 
-/** How long to wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
-const repeatAfterMillis = (error: GraphError): Effect.Effect<number | undefined> => {
-  const { attempts, reason } = error
-  if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
-  if (error.method === "POST" && isOutcomeUnknown(error)) return Effect.undefined
-  if (reason.retryAfterSeconds !== undefined) return Effect.succeed(Math.ceil(reason.retryAfterSeconds * 1_000))
-  const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (attempts - 1))
+/** How long to wait after so many failures: what the service asks for, or else a random share of ever more. */
+export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.Effect<number> => {
+  const asked = "retryAfterSeconds" in reason ? reason.retryAfterSeconds : undefined
+  if (asked !== undefined) return Effect.succeed(Math.ceil(asked * 1_000))
+  const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (failures - 1))
   return Effect.map(Random.next, (share) => Math.ceil(share * longest))
 }
+
+/** The wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
+const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
+  const { method, reason } = error
+  if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
+  return method === "POST" && isOutcomeUnknown(error) ? Effect.undefined : backoffMillis(error, failures)
+}
+
+/** A request of which nothing is known yet. */
+export const unsent = ({ method, path, template }: Pick<GraphRequest, "method" | "path" | "template">): Sent => ({
+  method,
+  path,
+  template,
+  clientRequestId: crypto.randomUUID(),
+  attempts: 0,
+  waitedMillis: 0
+})
 
 const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
   path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
@@ -132,6 +154,24 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
     })
   )
 
+/** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
+export const hidden = (tokens: Tokens, { status, text, ...headers }: Answer): Answer => {
+  const shown = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
+  return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
+}
+
+/** The error of a request that could not leave in time. */
+export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphError => {
+  const wait = Duration.format(Duration.millis(Math.ceil(waitMillis)))
+  return new GraphError({
+    ...sent,
+    message: `${host} has to be given ${wait} before this request, which is longer than it may take`,
+    reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
+  })
+}
+
+const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
+
 /** Makes the one function that all operations send through. */
 export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send => {
   const { tokens } = settings
@@ -141,12 +181,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)
   }
 
-  /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-  const withoutToken = (answer: Answer): Answer => {
-    const { status, text, ...headers } = answer
-    const hidden = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
-    return { status, text: tokens.hide(text), ...Object.fromEntries(hidden) }
-  }
+  const withoutToken = (answer: Answer): Answer => hidden(tokens, answer)
 
   const noConnection = (sent: Sent, error: HttpClientError): GraphError => {
     const code = systemCode(error.cause)
@@ -204,6 +239,25 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     )
   )
 
+  /** One attempt, and how long to wait before the next; being throttled closes the gate for all. */
+  const judged = Effect.fnUntraced(function* (
+    request: GraphRequest,
+    sent: Sent,
+    token: Redacted.Redacted | undefined,
+    pass: Pass
+  ) {
+    const outcome = yield* Effect.result(attempt(request, sent, token))
+    if (Result.isSuccess(outcome)) return { token, sent, answer: outcome.success, error: undefined }
+    const error = outcome.failure
+    const isThrottled = error.reason._tag === "Throttled"
+    const wait = yield* repeatAfterMillis(
+      error,
+      isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
+    )
+    if (isThrottled) pass.close(wait ?? 0)
+    return { token, sent, error, wait }
+  })
+
   const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number) {
     const { method, path, template } = request
     const clientRequestId = crypto.randomUUID()
@@ -211,36 +265,62 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     let waitedMillis = 0
     let isUnknown = false
     let isRenewed = false
+    let queuedAt: number | undefined
+    const gate = yield* settings.gates.at(laneOf(method))
     const sentSoFar = (): Sent => ({ method, path, template, clientRequestId, attempts, waitedMillis })
     const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
-    const orNoToken = Effect.mapError((error: TokenUnavailable) => failed(noToken(sentSoFar(), error)))
+    const token = Effect.mapError(tokens.current, (error) => failed(noToken(sentSoFar(), error)))
+
+    const paced = Effect.fnUntraced(function* () {
+      const early = yield* token
+      const once = Effect.fnUntraced(function* (pass: Pass) {
+        const waited = queuedAt === undefined ? 0 : (yield* Clock.currentTimeMillis) - queuedAt
+        queuedAt = undefined
+        waitedMillis += waited
+        // It may have expired in the queue.
+        const current = waited > 0 ? yield* token : early
+        attempts += 1
+        return yield* judged(request, sentSoFar(), current, pass)
+      })
+      if (request.pass !== undefined) return yield* once(request.pass)
+      queuedAt = yield* Clock.currentTimeMillis
+      return yield* gate.through({ cost: 1, withinMillis: until - queuedAt }, once)
+    })
+
     const repeated = Effect.gen(function* () {
       while (true) {
-        const token = yield* orNoToken(tokens.current)
-        attempts += 1
-        const sent = sentSoFar()
-        const outcome = yield* Effect.result(attempt(request, sent, token))
-        if (Result.isSuccess(outcome)) return { sent, answer: outcome.success }
-        const error = outcome.failure
+        const outcome = yield* paced()
+        if (outcome.error === undefined) return outcome
+        const { error, sent, wait } = outcome
         if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
           return { sent, answer: { status: 204, text: "" } }
         }
         isUnknown ||= isOutcomeUnknown(error)
-        if (error.reason._tag === "Unauthorized" && token !== undefined && !isRenewed) {
+        if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
           isRenewed = true
-          if (yield* orNoToken(tokens.renew(token, error.reason.claims))) continue
+          const { claims } = error.reason
+          const renewed = tokens.renew(outcome.token, claims)
+          if (yield* Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause)))) continue
         }
-        const wait = yield* repeatAfterMillis(error)
         const now = yield* Clock.currentTimeMillis
-        if (wait === undefined || attempts >= settings.attempts || now + wait >= until) return yield* failed(error)
+        const isLast = request.pass !== undefined || attempts >= settings.attempts
+        if (wait === undefined || isLast || now + wait >= until) return yield* failed(error)
         yield* settings.onRepeat({ error, waitMillis: wait })
+        // Who was throttled waits at the gate, with everyone else.
+        if (error.reason._tag === "Throttled") continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
-    })
+    }).pipe(
+      Effect.catchTag("TooLate", ({ waitMillis }) =>
+        Effect.fail(failed(tooLate(settings.host, sentSoFar(), waitMillis)))
+      )
+    )
     return yield* Effect.timeoutOrElse(repeated, {
       duration: Math.max(0, until - (yield* Clock.currentTimeMillis)),
       orElse: () => {
+        if (queuedAt !== undefined)
+          return Effect.fail(failed(tooLate(settings.host, sentSoFar(), gate.pacing().drainMillis)))
         isUnknown ||= method !== "GET" && attempts > 0
         return Effect.fail(failed(noAnswer(sentSoFar())))
       }
@@ -252,7 +332,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     const first = yield* exchange(request, until)
     const { answer, sent } =
       first.answer.status === 204 && request.method === "PATCH"
-        ? yield* exchange(readBack(request), until).pipe(
+        ? yield* exchange(readBackOf(request), until).pipe(
             Effect.mapError((error) =>
               amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
             )

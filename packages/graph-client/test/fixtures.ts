@@ -25,9 +25,18 @@ export const devicePath = `${collectionPath}/${device.id}`
 
 export const baseUrl = "https://graph.example/beta"
 
+const tenants = new WeakMap<FakeGraph, string>()
+
+/** A tenant for each fake, because clients of one tenant share a gate, which one fake would close for another. */
+const tenantOf = (graph: FakeGraph): string => {
+  const tenant = tenants.get(graph) ?? crypto.randomUUID()
+  tenants.set(graph, tenant)
+  return tenant
+}
+
 /** The client over a fake Graph. */
 export const clientOf = (graph: FakeGraph, options: Partial<GraphClientOptions> = {}) =>
-  GraphClient.layer({ baseUrl, ...options }).pipe(Layer.provide(graph.layer), Layer.orDie)
+  GraphClient.layer({ baseUrl, tenant: tenantOf(graph), ...options }).pipe(Layer.provide(graph.layer), Layer.orDie)
 
 /** TestClock moves time, but does not wait for promises such as those of `fetch`: this does. */
 export const settled = Effect.promise(async () => {

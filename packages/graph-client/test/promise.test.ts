@@ -130,6 +130,9 @@ test("it has every operation, and each asks for the same and gives the same", as
   const metric = { id: "m" }
   const answerTo = ({ method, url }: FakeRequest) => {
     if (method === "DELETE") return new Response(null, { status: 204 })
+    if (url.pathname.endsWith("/$batch")) {
+      return Response.json({ responses: [{ id: "1", status: 200, headers: {}, body: { id: "1" } }] })
+    }
     if (/MetricDevices$|metricDevices$|Metrics$|ModelPerformance$/i.test(url.pathname) && method === "GET") {
       return Response.json({ value: [device] })
     }
@@ -137,9 +140,17 @@ test("it has every operation, and each asks for the same and gives the same", as
   }
   type Calls = [
     (client: PromiseClient) => Promise<unknown> | AsyncIterable<unknown>,
-    (client: EffectClient) => Effect.Effect<unknown, GraphError> | Stream.Stream<unknown, GraphError>
+    (client: EffectClient) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
   ]
   const calls: Record<string, Calls> = {
+    updateDevices: [
+      (c) => c.updateDevices([{ ...key, update: { model: "X" } }], { mode: "single" }),
+      (c) => c.updateDevices(Stream.make({ ...key, update: { model: "X" } }), { mode: "single" })
+    ],
+    batch: [
+      (c) => c.batch([{ method: "GET", url: "/deviceManagement/x" }]),
+      (c) => c.batch([{ method: "GET", url: "/deviceManagement/x" }])
+    ],
     updateDevice: [(c) => c.updateDevice(key, { model: "X" }), (c) => c.updateDevice(key, { model: "X" })],
     getDevice: [(c) => c.getDevice(key, { select: ["model"] }), (c) => c.getDevice(key, { select: ["model"] })],
     createDevice: [(c) => c.createDevice("m", { model: "X" }), (c) => c.createDevice("m", { model: "X" })],
@@ -173,6 +184,29 @@ test("it has every operation, and each asks for the same and gives the same", as
   const service = await Effect.runPromise(Effect.provide(fromIndex.GraphClient, effectClientOf(fakeGraph([]))))
   expect(Object.keys(client).filter((name) => name !== "close")).toEqual(Object.keys(service))
   expect(Object.keys(service)).toEqual(expect.arrayContaining(Object.keys(calls)))
+  await client.close()
+})
+
+async function* changes() {
+  yield { ...key, update: { model: "X" } }
+  await Promise.resolve()
+  throw new Error("the file ended early")
+}
+
+test("many changes may come from an async iterable, and its error ends the loop", async () => {
+  const client = clientOf(fakeGraph(() => Response.json(device)))
+  expect(await failure(collected(client.updateDevices(changes(), { mode: "single" })))).toMatchObject({
+    message: "the file ended early"
+  })
+  await client.close()
+})
+
+test("pacing tells how a lane gets on", async () => {
+  const client = clientOf(fakeGraph([]))
+  for await (const { queued } of client.pacing("write")) {
+    expect(queued).toBe(0)
+    break
+  }
   await client.close()
 })
 

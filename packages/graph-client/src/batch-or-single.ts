@@ -1,0 +1,69 @@
+import { largestBatch } from "./post-batch.ts"
+
+/** How changes are sent. */
+export type Mode = "auto" | "batch" | "single"
+
+/** The slower way is measured again after so many groups, because services change. */
+const groupsBetweenMeasures = 32
+
+/** A batch that was made smaller is doubled after so many that went well. */
+const batchesBeforeGrowth = 4
+
+const weightOfLast = 0.2
+
+/** Decides how groups are sent, by what they cost so far; starts with batches. */
+export interface BatchOrSingle {
+  /** The size of the batches to send a group in; 1 is one by one. */
+  readonly sizeFor: (groupSize: number) => number
+  /** A batch went well. */
+  readonly batchTook: (millisEach: number) => void
+  /** One request went well; `millisEach` takes into account that several are under way at once. */
+  readonly singleTook: (millisEach: number) => void
+  /** A batch of this size came back as a whole with a failure that a smaller one may not meet. */
+  readonly halve: (size: number) => void
+  /** The service has no batches. */
+  readonly forgetBatches: () => void
+}
+
+const averaged = (before: number | undefined, last: number): number =>
+  before === undefined ? last : (1 - weightOfLast) * before + weightOfLast * last
+
+/** Makes the chooser of one bulk update; `largest` is what the budget allows. */
+export const batchOrSingle = (mode: Mode, largest: number): BatchOrSingle => {
+  const most = Math.min(largestBatch, largest)
+  let size = most
+  let areServed = mode !== "single"
+  let wellInRow = 0
+  let groups = 0
+  let batch: number | undefined
+  let single: number | undefined
+
+  const isBatchFaster = (): boolean => {
+    if (mode === "batch" || batch === undefined) return true
+    if (single === undefined) return false
+    groups = (groups + 1) % groupsBetweenMeasures
+    return groups === 0 ? batch > single : batch <= single
+  }
+
+  return {
+    sizeFor: (groupSize) => {
+      const isBatch = areServed && (mode === "batch" || (groupSize > 1 && size > 1)) && isBatchFaster()
+      return isBatch ? size : 1
+    },
+    batchTook: (millisEach) => {
+      batch = averaged(batch, millisEach)
+      wellInRow += 1
+      if (wellInRow % batchesBeforeGrowth === 0) size = Math.min(most, size * 2)
+    },
+    singleTook: (millisEach) => {
+      single = averaged(single, millisEach)
+    },
+    halve: (failed) => {
+      size = Math.max(1, Math.floor(Math.min(size, failed) / 2))
+      wellInRow = 0
+    },
+    forgetBatches: () => {
+      areServed = false
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { Lane } from "./budget.ts"
+import type { Pass } from "./gate.ts"
+import { type Answer, type GraphError, type Sent, answerOf, refusal } from "./graph-error.ts"
+import type { Settings } from "./options.ts"
+import { type GraphRequest, type Received, type Send, backoffMillis, hidden, tooLate, unsent } from "./send.ts"
+
+/** Most requests in one batch (reference 6.4). */
+export const largestBatch = 20
+
+/** No less than this part of a batch is sent when there is no room for more. */
+const fewestOfBatch = 4
+
+/** One answer of a batch: what a response would be, and its body as JSON. */
+export interface ItemAnswer {
+  readonly answer: Answer
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+}
+
+/**
+ * What came back for a batch: an answer for each request that has one, in the order of the requests. There may have been
+ * room for the first few only.
+ */
+export interface BatchReceived {
+  readonly sent: Sent
+  readonly answers: ReadonlyArray<ItemAnswer | undefined>
+  /** From sending to the answer, waiting for the gate not included. */
+  readonly tookMillis: number
+}
+
+/** How a batch is sent. */
+interface BatchTerms {
+  readonly lane: Lane
+  /** How long it may wait at the gate. */
+  readonly withinMillis: number
+  /** Runs when it leaves, with how many of its requests. */
+  readonly onSent?: (count: number) => void
+}
+
+/** Sends up to twenty requests in one, through the gate, once. */
+export type PostBatch = (
+  requests: ReadonlyArray<GraphRequest>,
+  terms: BatchTerms
+) => Effect.Effect<BatchReceived, GraphError>
+
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null
+
+/** Looks at the envelope only: an answer that does not fit counts as one that did not come. */
+const envelope: StandardSchemaV1<unknown, ReadonlyArray<Fields>> = {
+  "~standard": {
+    version: 1,
+    vendor: "workanywhere",
+    validate: (body) =>
+      isFields(body) && Array.isArray(body["responses"])
+        ? { value: body["responses"].filter(isFields) }
+        : { issues: [{ message: "no responses", path: ["responses"] }] }
+  }
+}
+
+const headersOf = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(isFields(value) ? value : {}).map(([name, text]) => [name.toLowerCase(), String(text)])
+  )
+
+const isDone = ({ answer: { status } }: ItemAnswer): boolean => status >= 200 && status < 300
+
+/** By id, because answers come in any order; of two with the same id a success counts, because it did happen. */
+const byId = (responses: ReadonlyArray<Fields>): ReadonlyMap<string, ItemAnswer> => {
+  const found = new Map<string, ItemAnswer>()
+  for (const { body, headers, id, status } of responses) {
+    if ((typeof id !== "string" && typeof id !== "number") || typeof status !== "number") continue
+    const named = headersOf(headers)
+    const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "")
+    const item: ItemAnswer = { answer: answerOf(status, named, text), headers: named, body }
+    const other = found.get(String(id).toLowerCase())
+    if (other === undefined || (!isDone(other) && isDone(item))) found.set(String(id).toLowerCase(), item)
+  }
+  return found
+}
+
+/** What makes an item a failure; `undefined` for one that was done. */
+export type ItemFailure = (request: GraphRequest, sent: Sent, item: ItemAnswer, now: number) => GraphError | undefined
+
+/** Reads the error of a batch item as that of a request by itself. */
+export const itemFailureOf =
+  ({ tokens }: Settings): ItemFailure =>
+  ({ method, path, template }, sent, item, now) => {
+    if (isDone(item)) return undefined
+    return refusal({ ...sent, method, path, template }, hidden(tokens, item.answer), now)
+  }
+
+/** Makes the function that sends batches. */
+export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
+  const { root } = settings
+  const failureOf = itemFailureOf(settings)
+  const template = `${root}/$batch`
+
+  const itemOf = ({ body, headers = {}, method, path, query }: GraphRequest, index: number) => ({
+    id: String(index + 1),
+    method,
+    url: path.slice(root.length) + query,
+    ...(body === undefined ? { headers } : { headers: { ...headers, "content-type": "application/json" }, body })
+  })
+
+  /** Each item is throttled by itself; who waits for the longest is safe with all (reference 6.4). */
+  const closeFor = Effect.fnUntraced(function* (
+    requests: ReadonlyArray<GraphRequest>,
+    { answers, sent }: BatchReceived,
+    pass: Pass
+  ) {
+    const now = yield* Clock.currentTimeMillis
+    let longest: number | undefined
+    for (const [index, request] of requests.entries()) {
+      const item = answers[index]
+      const error = item && failureOf(request, sent, item, now)
+      if (error?.reason._tag !== "Throttled") continue
+      const wait = yield* backoffMillis(error, pass.throttledInRow + 1)
+      longest = Math.max(longest ?? 0, wait)
+    }
+    if (longest !== undefined) pass.close(longest)
+  })
+
+  const post = Effect.fnUntraced(function* (
+    all: ReadonlyArray<GraphRequest>,
+    onSent: (count: number) => void,
+    pass: Pass
+  ) {
+    const requests = all.slice(0, pass.granted)
+    onSent(requests.length)
+    const startedAt = yield* Clock.currentTimeMillis
+    const body = { requests: requests.map(itemOf) }
+    const received: Received<ReadonlyArray<Fields>> = yield* send(
+      { method: "POST", template, path: template, query: "", body, pass },
+      envelope
+    )
+    const found = byId(received.value)
+    const answers = requests.map((_, index) => found.get(String(index + 1)))
+    const tookMillis = (yield* Clock.currentTimeMillis) - startedAt
+    const batch: BatchReceived = { sent: received.sent, answers, tookMillis }
+    yield* closeFor(requests, batch, pass)
+    return batch
+  })
+
+  return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {
+    const gate = yield* settings.gates.at(lane)
+    const cost = requests.length
+    const terms = { cost, least: Math.ceil(cost / fewestOfBatch), withinMillis }
+    const through = gate.through(terms, (pass) => post(requests, onSent, pass))
+    return yield* Effect.catchTag(through, "TooLate", ({ waitMillis }) =>
+      Effect.fail(tooLate(settings.host, unsent({ method: "POST", path: template, template }), waitMillis))
+    )
+  })
+}
