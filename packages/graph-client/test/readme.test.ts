@@ -17,6 +17,7 @@ const shownFor = (file: string) => {
 test.each([
   { file: "test/examples/effect.ts", url: new URL("./examples/effect.ts", import.meta.url) },
   { file: "test/examples/promise.ts", url: new URL("./examples/promise.ts", import.meta.url) },
+  { file: "test/examples/bulk.ts", url: new URL("./examples/bulk.ts", import.meta.url) },
   { file: "test/examples/lists.ts", url: new URL("./examples/lists.ts", import.meta.url) },
   { file: "test/examples/testing.ts", url: new URL("./examples/testing.ts", import.meta.url) }
 ])("the README shows $file as it is, and what it prints", async ({ file, url }) => {
