@@ -11,6 +11,7 @@ import {
   type PostgresPool,
   type PostgresPoolClient,
   PostgresQueryCompiler,
+  type QueryResult,
   RawNode,
   type SqliteDatabase,
   SqliteDialect,
@@ -19,6 +20,12 @@ import {
 } from "kysely"
 import { Pool, TypeOverrides, types as pgTypes } from "pg"
 import type { Settings } from "./config.ts"
+
+/** A statement that was readied: runs it on the database, or inside a transaction, with other parameters. */
+export type Prepared<Tables, Row> = (
+  on: Kysely<Tables>,
+  parameters: ReadonlyArray<unknown>
+) => Promise<Pick<QueryResult<Row>, "rows" | "numAffectedRows">>
 
 /** An open database, whichever product it is. */
 export interface Database<Tables> {
@@ -31,8 +38,8 @@ export interface Database<Tables> {
   readonly transact: <A>(work: (transaction: Kysely<Tables>) => Promise<A>) => Promise<A>
   /** As `transact`, and while no other work that was given to this runs, in this process or another. */
   readonly transactAlone: Database<Tables>["transact"]
-  /** Says that a statement will run often, so that it is parsed and planned once for each connection. */
-  readonly prepared: <Query extends CompiledQuery>(query: Query) => Query
+  /** Readies a statement that will run often: it is parsed and planned once for each connection. */
+  readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>
   readonly close: () => Promise<void>
 }
 
@@ -44,8 +51,10 @@ const bindable = (value: unknown): SQLInputValue => {
 
 const mostStatements = 200
 
+const isReader = (statement: StatementSync): boolean => statement.columns().length > 0
+
 const adapted = (statement: StatementSync): SqliteStatement => ({
-  reader: statement.columns().length > 0,
+  reader: isReader(statement),
   all: (parameters) => statement.all(...parameters.map(bindable)),
   run: (parameters) => statement.run(...parameters.map(bindable)),
   iterate: (parameters) => statement.iterate(...parameters.map(bindable))
@@ -124,24 +133,37 @@ const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<
   const transact: Database<Tables>["transact"] = (work) =>
     kysely.connection().execute(async (connection) => {
       // Not Kysely's own transaction, whose plain `begin` fails in the middle when another process writes meanwhile.
-      await sql`begin immediate`.execute(connection)
+      sqlite.exec("begin immediate")
       try {
         const result = await work(connection)
-        await sql`commit`.execute(connection)
+        sqlite.exec("commit")
         return result
       } catch (error) {
         // SQLite has rolled back by itself when the disk is full, for one.
-        if (sqlite.isTransaction) await sql`rollback`.execute(connection)
+        if (sqlite.isTransaction) sqlite.exec("rollback")
         throw error
       }
     })
+
+  /** Past Kysely, which takes three times as long as the statement of a single device. */
+  const prepared = <Row>(query: CompiledQuery<Row>): Prepared<Tables, Row> => {
+    const statement = sqlite.prepare(query.sql)
+    const reads = isReader(statement)
+    return async (on, parameters) => {
+      // Others wait for the end of a transaction in Kysely's line: they would see what may never be committed.
+      if (on === kysely && sqlite.isTransaction) return kysely.executeQuery({ ...query, parameters })
+      const bound = parameters.map(bindable)
+      if (reads) return { rows: statement.all(...bound) as unknown as Array<Row> }
+      return { rows: [], numAffectedRows: BigInt(statement.run(...bound).changes) }
+    }
+  }
+
   return {
     kysely,
     product: "SQLite",
     transact,
     transactAlone: transact,
-    // Every statement is.
-    prepared: (query) => query,
+    prepared,
     close: () => kysely.destroy()
   }
 }
@@ -263,7 +285,7 @@ const postgresDatabase = async <Tables>(url: string): Promise<Database<Tables>> 
       }),
     prepared: (query) => {
       if (!names.has(query.sql)) names.set(query.sql, `wfa_${names.size}`)
-      return query
+      return (on, parameters) => on.executeQuery({ ...query, parameters })
     },
     close: () => kysely.destroy()
   }

@@ -8,6 +8,7 @@ import {
   properties
 } from "@workanywhere/domain"
 import { parseAccept } from "hono/utils/accept"
+import { hasUnknownMember } from "./device-json.ts"
 import { enumTypeName } from "./graph-types.ts"
 
 /** How much a body says about itself besides the values. */
@@ -60,7 +61,7 @@ const enumRows = properties.flatMap(({ name, kind }) => {
 
 /** A device whose enums show no member that came after the sentinel (reference 1.4). */
 const masked = (device: WholeDevice): WholeDevice => {
-  if (enumRows.every(({ name, of }) => Object.hasOwn(of, String(device[name])))) return device
+  if (!hasUnknownMember(device)) return device
   const members = enumRows.map(({ name, of }) => [name, knownMember(of, String(device[name]))])
   return { ...device, ...Object.fromEntries(members) }
 }
@@ -74,6 +75,9 @@ export interface Writing extends Accepted {
   /** Address of the devices, to which a key is added. */
   readonly address: () => string
 }
+
+/** Whether devices are written as the store has them, if they have no members that are to be hidden. */
+export const isAsStored = ({ level, selected }: Writing): boolean => level !== "full" && selected === undefined
 
 /** What a device says about itself at the level `full`. */
 const annotations = ({ selected, address }: Writing, { id }: WholeDevice): Readonly<Record<string, string>> => {

@@ -1,29 +1,23 @@
-import { type WholeDevice, properties, propertyNames } from "@workanywhere/domain"
-import type { CompiledQuery } from "kysely"
-import type { Database } from "./database.ts"
+import { type PropertyName, type WholeDevice, propertyNames } from "@workanywhere/domain"
+import type { CompiledQuery, Kysely } from "kysely"
+import type { Database, Prepared } from "./database.ts"
+import { hasUnknownMember, jsonOf } from "./device-json.ts"
 import type { Collection, Existing } from "./device-store.ts"
 import type { DeviceRow, Stored, Tables } from "./migrations.ts"
 
-const writable = propertyNames.filter((name) => name !== "id")
-
-const columns = properties.map(({ name, kind }) => ({ name, isBoolean: kind === "boolean" }))
-
-/** Six times as fast as a copy of the row, which is a slow kind of object, and corrections to it. */
-export const deviceOf = (row: Pick<DeviceRow, keyof WholeDevice>): WholeDevice => {
-  const device: Record<string, Stored> = {}
-  for (const { name, isBoolean } of columns) {
-    const value = row[name]
-    device[name] = isBoolean && value !== null ? Boolean(value) : value
-  }
-  return device as unknown as WholeDevice
-}
-
-const blank = Object.fromEntries(writable.map((name) => [name, ""])) as Omit<DeviceRow, "tenant" | "metric" | "id">
-
-const bind = <Row>(query: CompiledQuery<Row>, parameters: ReadonlyArray<Stored>): CompiledQuery<Row> => ({
-  ...query,
-  parameters
+const columnsOf = (device: WholeDevice): Omit<DeviceRow, "tenant" | "metric"> => ({
+  ...device,
+  hasUnknownMember: hasUnknownMember(device),
+  json: jsonOf(device)
 })
+
+type Column = keyof ReturnType<typeof columnsOf>
+
+const written: ReadonlyArray<Column> = [...propertyNames.filter((name) => name !== "id"), "hasUnknownMember", "json"]
+
+/** Setting one, even to what it is, makes SQLite write its index anew, which is half of what an update costs. */
+const indexed: ReadonlyArray<PropertyName> = ["deviceName", "upgradeEligibility", "healthStatus"]
+const unindexed = written.filter((name) => !indexed.some((one) => one === name))
 
 /** More do not make it quicker; SQLite takes 32,766 parameters in a statement. */
 export const devicesInStatement = 50
@@ -31,61 +25,83 @@ export const devicesInStatement = 50
 /** Building a statement of this width costs more than running it, so each is built once and bound for each use. */
 export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) => {
   const collection = kysely.selectFrom("devices").where("tenant", "=", "").where("metric", "=", "")
-  const find = prepared(collection.where("id", "=", "").select(propertyNames).compile())
-  const findToUpdate = product === "SQLite" ? find : prepared({ ...find, sql: `${find.sql} for update` })
-  const page = prepared(collection.where("id", ">", "").select(propertyNames).orderBy("id").limit(0).compile())
-  const update = prepared(
-    kysely
-      .updateTable("devices")
-      .set(blank)
-      .where("tenant", "=", "")
-      .where("metric", "=", "")
-      .where("id", "=", "")
-      .compile()
+  const one = collection.where("id", "=", "").select(["json", "hasUnknownMember"]).compile()
+  const find = prepared(one)
+  const findToUpdate = prepared(product === "SQLite" ? one : { ...one, sql: `${one.sql} for update` })
+  const page = prepared(
+    collection.where("id", ">", "").select(["json", "hasUnknownMember"]).orderBy("id").limit(0).compile()
   )
-  const remove = kysely
-    .deleteFrom("devices")
-    .where("tenant", "=", "")
-    .where("metric", "=", "")
-    .where("id", "=", "")
-    .compile()
-  const inserts = new Map<string, CompiledQuery>()
+  const updateOf = (columns: ReadonlyArray<Column>) =>
+    prepared(
+      kysely
+        .updateTable("devices")
+        .set(Object.fromEntries(columns.map((name) => [name, ""])))
+        .where("tenant", "=", "")
+        .where("metric", "=", "")
+        .where("id", "=", "")
+        .compile()
+    )
+  const update = updateOf(written)
+  const updateUnindexed = updateOf(unindexed)
+  const remove = prepared(
+    kysely.deleteFrom("devices").where("tenant", "=", "").where("metric", "=", "").where("id", "=", "").compile()
+  )
   const insertOf = (count: number, existing: Existing | undefined): CompiledQuery => {
+    const row = Object.fromEntries(["tenant", "metric", "id", ...written].map((name) => [name, ""]))
+    const insert = kysely.insertInto("devices").values(Array.from({ length: count }, () => row as unknown as DeviceRow))
+    if (existing === undefined) return insert.compile()
+    return insert
+      .onConflict((conflict) => {
+        const onKey = conflict.columns(["tenant", "metric", "id"])
+        if (existing === "keep") return onKey.doNothing()
+        return onKey.doUpdateSet((row) =>
+          Object.fromEntries(written.map((name) => [name, row.ref(`excluded.${name}`)]))
+        )
+      })
+      .compile()
+  }
+  const inserts = new Map<string, Prepared<Tables, unknown>>()
+  const preparedInsert = (count: number, existing: Existing | undefined): Prepared<Tables, unknown> => {
     const key = `${count} ${existing}`
     const known = inserts.get(key)
     if (known !== undefined) return known
-    const rows = Array.from({ length: count }, () => ({ tenant: "", metric: "", id: "", ...blank }))
-    const insert = kysely.insertInto("devices").values(rows)
-    const built =
-      existing === undefined
-        ? insert
-        : insert.onConflict((conflict) => {
-            const onKey = conflict.columns(["tenant", "metric", "id"])
-            if (existing === "keep") return onKey.doNothing()
-            return onKey.doUpdateSet((row) =>
-              Object.fromEntries(writable.map((name) => [name, row.ref(`excluded.${name}`)]))
-            )
-          })
-    const compiled = count === devicesInStatement ? prepared(built.compile()) : built.compile()
-    inserts.set(key, compiled)
-    return compiled
+    const query = insertOf(count, existing)
+    // A connection keeps what is prepared for good, so a part of any other size is not.
+    const isUsual = count === devicesInStatement || count === 1
+    const statement: Prepared<Tables, unknown> = isUsual
+      ? prepared(query)
+      : (on, parameters) => on.executeQuery({ ...query, parameters })
+    inserts.set(key, statement)
+    return statement
   }
   return {
-    find: ({ tenant, metric }: Collection, id: string) => bind(find, [tenant, metric, id]),
+    find: (on: Kysely<Tables>, { tenant, metric }: Collection, id: string) => find(on, [tenant, metric, id]),
     /** Keeps others from the row until the transaction ends; SQLite does that anyway, and has no words for it. */
-    findToUpdate: ({ tenant, metric }: Collection, id: string) => bind(findToUpdate, [tenant, metric, id]),
-    page: ({ tenant, metric }: Collection, after: string, limit: number) => bind(page, [tenant, metric, after, limit]),
-    update: ({ tenant, metric }: Collection, device: WholeDevice) =>
-      bind(update, [...writable.map((name) => device[name]), tenant, metric, device.id]),
+    findToUpdate: (on: Kysely<Tables>, { tenant, metric }: Collection, id: string) =>
+      findToUpdate(on, [tenant, metric, id]),
+    page: (on: Kysely<Tables>, { tenant, metric }: Collection, after: string, limit: number) =>
+      page(on, [tenant, metric, after, limit]),
+    update: (on: Kysely<Tables>, { tenant, metric }: Collection, before: WholeDevice, after: WholeDevice) => {
+      const columns = columnsOf(after)
+      const isInPlace = indexed.every((name) => after[name] === before[name])
+      const [statement, names] = isInPlace ? [updateUnindexed, unindexed] : [update, written]
+      return statement(on, [...names.map((name) => columns[name]), tenant, metric, after.id])
+    },
     /** With no word on existing devices, one is a failure. */
-    insert: ({ tenant, metric }: Collection, devices: ReadonlyArray<WholeDevice>, existing?: Existing) => {
+    insert: (
+      on: Kysely<Tables>,
+      { tenant, metric }: Collection,
+      devices: ReadonlyArray<WholeDevice>,
+      existing?: Existing
+    ) => {
       const parameters: Array<Stored> = []
       for (const device of devices) {
+        const columns = columnsOf(device)
         parameters.push(tenant, metric, device.id)
-        for (const name of writable) parameters.push(device[name])
+        for (const name of written) parameters.push(columns[name])
       }
-      return bind(insertOf(devices.length, existing), parameters)
+      return preparedInsert(devices.length, existing)(on, parameters)
     },
-    remove: ({ tenant, metric }: Collection, id: string) => bind(remove, [tenant, metric, id])
+    remove: (on: Kysely<Tables>, { tenant, metric }: Collection, id: string) => remove(on, [tenant, metric, id])
   }
 }

@@ -8,7 +8,7 @@ import {
   wholeDevice
 } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
-import { type Writing, acceptedOf, acceptsText, jsonType, writtenDevice } from "./device-body.ts"
+import { type Writing, acceptedOf, acceptsText, isAsStored, jsonType, writtenDevice } from "./device-body.ts"
 import { type Filter, deviceFilter } from "./device-filter.ts"
 import { deviceOrder, positionOf } from "./device-order.ts"
 import { type Collection, type DeviceStore, type Written, collectionOf } from "./device-store.ts"
@@ -30,7 +30,7 @@ import {
 import { pageTokens } from "./page-token.ts"
 import { type Preferences, preferencesOf } from "./preferences.ts"
 import { permittedUpdate, refuseReadOnly } from "./profile.ts"
-import { type Env, reply } from "./reply.ts"
+import { type Env, reply, replyJson } from "./reply.ts"
 
 const contextOf = (
   c: Context<Env>,
@@ -82,6 +82,12 @@ const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: stri
 const noDevice = (metricId: string, deviceId: string): ApiError =>
   new ApiError("ResourceNotFound", `There is no device with the id '${deviceId}' in the metric '${metricId}'.`)
 
+/** The JSON of a device with other members in front of its own. */
+const withHead = (head: object, json: string): string => {
+  const front = JSON.stringify(head).slice(0, -"}".length)
+  return front === "{" ? json : `${front},${json.slice("{".length)}`
+}
+
 const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
   const { id = crypto.randomUUID(), ...device } = await jsonBody(c, parseNewDevice)
   if (!isAddressable(id)) {
@@ -105,24 +111,27 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
     return etag === undefined ? written : { "@odata.etag": etag, ...written }
   }
 
-  const entity = (
-    c: Context<Env>,
-    metricId: string,
-    device: WholeDevice,
-    selected?: ReadonlyArray<PropertyName>
-  ): Entity => {
-    const writing = writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
-    const head = {
-      "@odata.context": `${contextOf(c, version, metricId, selected)}/$entity`,
-      "@odata.type": deviceODataType
-    }
+  const isStoredJson = (writing: Writing): boolean => isAsStored(writing) && etagOf === noEtag
+
+  /** A device, or its JSON from the store, as the body of an answer. */
+  const entity = (c: Context<Env>, metricId: string, writing: Writing, device: WholeDevice | string): Entity => {
+    const head =
+      writing.level === "none"
+        ? {}
+        : {
+            "@odata.context": `${contextOf(c, version, metricId, writing.selected)}/$entity`,
+            "@odata.type": deviceODataType
+          }
     return {
-      body: { ...(writing.level === "none" ? {} : head), ...tagged(writing, device) },
+      body: typeof device === "string" ? withHead(head, device) : { ...head, ...tagged(writing, device) },
       contentType: jsonType(writing),
-      etag: etagOf(device),
+      etag: typeof device === "string" ? undefined : etagOf(device),
       applied: writing.unknownMembers ? [includeUnknownMembers] : []
     }
   }
+
+  const entityWriting = (c: Context<Env>, metricId: string, selected?: ReadonlyArray<PropertyName>): Writing =>
+    writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
 
   const writtenTo = (written: Written, metricId: string, deviceId: string): WholeDevice => {
     if (written === undefined) throw noDevice(metricId, deviceId)
@@ -143,18 +152,25 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
       const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
       const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
-      const { devices, more } = await store.search(collection, query, size)
-      const last = devices.at(-1)
       const writing = writingFor(c, version, metricId, preferences, selected)
-      const page = {
+      const headers = headersFor(writing, preferenceApplied ? size : undefined)
+      const headOf = (more: boolean, last: WholeDevice | undefined) => ({
         ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
         ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
         ...(more && last !== undefined
           ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal(positionOf(order, last))) }
-          : {}),
-        value: devices.map((device) => tagged(writing, device))
+          : {})
+      })
+      const stored = isStoredJson(writing) ? await store.searchJson(collection, query, size) : undefined
+      if (stored !== undefined) {
+        const head = headOf(stored.more, stored.last)
+        if (head["@odata.nextLink"] !== undefined) c.set("nextLink", head["@odata.nextLink"])
+        const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
+        return replyJson(c, 200, `${front}${stored.json}]}`, headers)
       }
-      return reply(c, 200, page, headersFor(writing, preferenceApplied ? size : undefined))
+      const { devices, more } = await store.search(collection, query, size)
+      const value = devices.map((device) => tagged(writing, device))
+      return reply(c, 200, { ...headOf(more, devices.at(-1)), value }, headers)
     })
     .post(collectionPath, async (c) => {
       const metricId = c.req.param("metricId")
@@ -168,7 +184,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
         throw new ApiError("nameAlreadyExists", message)
       }
       const address = `${rootOf(c, version)}/${devicesOf(metricId)}${inParentheses(device.id)}`
-      return created(c, address, entity(c, metricId, device))
+      return created(c, address, entity(c, metricId, entityWriting(c, metricId), device))
     })
     .all(collectionPath, only("GET, HEAD, POST"))
 
@@ -189,9 +205,11 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const { metricId, deviceId } = c.req.param()
       const collection = await collectionFor(c, store, metricId)
       const selected = selectedProperties(queryOptions(c.req.url, ["select"]).select)
-      const device = await store.find(collection, deviceId)
+      const writing = entityWriting(c, metricId, selected)
+      const json = isStoredJson(writing) ? await store.findJson(collection, deviceId) : undefined
+      const device = json ?? (await store.find(collection, deviceId))
       if (device === undefined) throw noDevice(metricId, deviceId)
-      return found(c, entity(c, metricId, device, selected))
+      return found(c, entity(c, metricId, writing, device))
     })
     .patch(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
@@ -201,7 +219,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
       const device = writtenTo(written, metricId, deviceId)
       refuseReadOnly(c, update)
-      return changed(c, entity(c, metricId, device))
+      return changed(c, entity(c, metricId, entityWriting(c, metricId), device))
     })
     .delete(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()

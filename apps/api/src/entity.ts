@@ -1,11 +1,12 @@
 import type { Context } from "hono"
 import { isKnown } from "./etag.ts"
 import { preferencesOf } from "./preferences.ts"
-import { type Env, answer, reply } from "./reply.ts"
+import { type Env, answer, reply, replyJson } from "./reply.ts"
 
 /** One entity, as an answer shows it. */
 export interface Entity {
-  readonly body: object
+  /** An object, or its JSON. */
+  readonly body: object | string
   /** Graph's usual one where it is not given. */
   readonly contentType?: string
   readonly etag?: string | undefined
@@ -20,8 +21,10 @@ const headersOf = (etag: string | undefined, applied: ReadonlyArray<string> = []
   ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
 })
 
-const shown = (c: Context<Env>, status: number, { body, contentType }: Entity, headers: Headers): Response =>
-  reply(c, status, body, contentType === undefined ? headers : { "content-type": contentType, ...headers })
+const shown = (c: Context<Env>, status: number, { body, contentType }: Entity, headers: Headers): Response => {
+  const all = contentType === undefined ? headers : { "content-type": contentType, ...headers }
+  return typeof body === "string" ? replyJson(c, status, body, all) : reply(c, status, body, all)
+}
 
 /** Shows an entity, unless the caller has it already as it is now. */
 export const found = (c: Context<Env>, entity: Entity): Response => {

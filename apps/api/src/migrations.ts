@@ -1,14 +1,26 @@
 import { randomBytes } from "node:crypto"
-import { type PropertyKind, type PropertyName, isNullable, properties } from "@workanywhere/domain"
-import type { Kysely } from "kysely"
+import {
+  type PropertyKind,
+  type PropertyName,
+  type WholeDevice,
+  isNullable,
+  properties,
+  propertyNames
+} from "@workanywhere/domain"
+import { type Kysely, sql } from "kysely"
 import type { Database } from "./database.ts"
+import { hasUnknownMember, jsonOf } from "./device-json.ts"
 
 /** A value in a column: SQLite gives a boolean back as 0 or 1. */
 export type Stored = string | number | boolean | null
 
-/** A device as it is kept. */
+/** A device as it is kept: whole as JSON, which is all that is read; the columns are what it is looked for by. */
 export type DeviceRow = { readonly tenant: string; readonly metric: string; readonly id: string } & {
   readonly [Name in Exclude<PropertyName, "id">]: Stored
+} & {
+  readonly json: string
+  /** Whether it has an enum member that not everyone is shown, so that the JSON is not for everyone as it is. */
+  readonly hasUnknownMember: Stored
 }
 
 /** A metric that a caller created; those that every tenant has are not kept. */
@@ -35,6 +47,46 @@ const columnTypes = {
   upgradeEligibility: "text",
   healthState: "text"
 } as const satisfies Record<PropertyKind, string>
+
+const devicesAtOnce = 200
+
+/** The device in the columns of a row. */
+const deviceOf = (row: Pick<DeviceRow, PropertyName>): WholeDevice => {
+  const values = properties.map(({ name, kind }) => {
+    const value = row[name]
+    return [name, kind === "boolean" && value !== null ? Boolean(value) : value]
+  })
+  return Object.fromEntries(values) as WholeDevice
+}
+
+/** Gives devices that were kept in columns alone their JSON. */
+const writeJson = async (transaction: Kysely<Tables>): Promise<void> => {
+  let last = { tenant: "", metric: "", id: "" }
+  for (;;) {
+    const rows = await transaction
+      .selectFrom("devices")
+      .select(["tenant", "metric", ...propertyNames])
+      .where(sql<boolean>`(tenant, metric, id) > (${last.tenant}, ${last.metric}, ${last.id})`)
+      .orderBy("tenant")
+      .orderBy("metric")
+      .orderBy("id")
+      .limit(devicesAtOnce)
+      .execute()
+    for (const row of rows) {
+      const { id, metric, tenant } = row
+      const device = deviceOf(row)
+      await transaction
+        .updateTable("devices")
+        .set({ json: jsonOf(device), hasUnknownMember: hasUnknownMember(device) })
+        .where("tenant", "=", tenant)
+        .where("metric", "=", metric)
+        .where("id", "=", id)
+        .execute()
+      last = { tenant, metric, id }
+    }
+    if (rows.length < devicesAtOnce) return
+  }
+}
 
 type Migration = (transaction: Kysely<Tables>, product: Database<Tables>["product"]) => Promise<void>
 
@@ -86,6 +138,18 @@ const migrations: ReadonlyArray<Migration> = [
     // A name can be longer than the 2,700 bytes that PostgreSQL takes into an ordered index.
     if (product === "PostgreSQL") await create("deviceName").using("hash").column("deviceName").execute()
     else await create("deviceName").columns(["tenant", "metric", "deviceName", "id"]).execute()
+  },
+  // Reading a device of 35 columns takes several times as long as reading its text.
+  async (transaction) => {
+    await transaction.schema
+      .alterTable("devices")
+      .addColumn("json", "text", (column) => column.notNull().defaultTo(""))
+      .execute()
+    await transaction.schema
+      .alterTable("devices")
+      .addColumn("hasUnknownMember", "boolean", (column) => column.notNull().defaultTo(sql`false`))
+      .execute()
+    await writeJson(transaction)
   }
 ]
 

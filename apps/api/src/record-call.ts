@@ -17,11 +17,6 @@ const nameApp = (c: Context<Env>): void => {
 /** Who calls. */
 export const callerOf = (c: Context<Env>): Spender => ({ tenant: c.get("tenant"), app: c.get("app") })
 
-const skiptokenOffered = (answer: unknown): string | undefined => {
-  if (typeof answer !== "object" || answer === null || !("@odata.nextLink" in answer)) return undefined
-  return optionIn(String(answer["@odata.nextLink"]), "skiptoken")
-}
-
 const secondsIn = (retryAfter: string | null, nowMillis: number): number | undefined => {
   if (retryAfter === null) return undefined
   if (/^\d+$/.test(retryAfter)) return Number(retryAfter)
@@ -61,7 +56,8 @@ export const recordCalls =
     const received = c.get("received")
     const batchRequestId = batchItemOf(c)?.of
     const batchSize = target.route === "batch" && received !== undefined ? itemsIn(received) : undefined
-    const offeredSkiptoken = status === 200 ? skiptokenOffered(c.get("answer")) : undefined
+    const nextLink = c.get("nextLink")
+    const offeredSkiptoken = status === 200 && nextLink !== undefined ? optionIn(nextLink, "skiptoken") : undefined
     // To look at the headers of every answer would make the server build a slower kind of it.
     const retryAfter = status >= 400 ? secondsIn(c.res.headers.get("retry-after"), answeredMillis) : undefined
     calls.end({

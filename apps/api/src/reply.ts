@@ -18,8 +18,8 @@ export interface RequestFacts {
   readonly readOnly: ReadOnlyPolicy
   /** What it is aimed at, once somebody has asked. */
   readonly target?: RouteTarget
-  /** The last body that was given as an answer, before it became text. */
-  readonly answer?: unknown
+  /** The link to a next page that the answer has. */
+  readonly nextLink?: string
   /** What came as the body, for whoever compares requests. */
   readonly received?: Uint8Array
   /** What rehearsal did to the request: the kind of a fault, or that the budget was spent. */
@@ -73,13 +73,23 @@ export const answer = (
     }
   })
 
-/** An answer whose body is JSON. */
+/** An answer whose body is JSON, as a text already. */
+export const replyJson = (
+  c: Context<Env>,
+  status: number,
+  json: string,
+  headers: Readonly<Record<string, string>> = {}
+): Response => answer(c, status, json, { "content-type": graphJson, ...headers })
+
+/** An answer whose body becomes JSON. */
 export const reply = (
   c: Context<Env>,
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>> = {}
 ): Response => {
-  c.set("answer", body)
-  return answer(c, status, JSON.stringify(body), { "content-type": graphJson, ...headers })
+  if (typeof body === "object" && body !== null && "@odata.nextLink" in body) {
+    c.set("nextLink", String(body["@odata.nextLink"]))
+  }
+  return replyJson(c, status, JSON.stringify(body), headers)
 }

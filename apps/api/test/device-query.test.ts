@@ -2,9 +2,7 @@ import type { WholeDevice } from "@workanywhere/domain"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
-import { type Database, openDatabase } from "../src/database.ts"
-import { openDeviceStore } from "../src/device-store.ts"
-import type { Tables } from "../src/migrations.ts"
+import { type DeviceStore, openDeviceStore } from "../src/device-store.ts"
 import { type Key, condition, device, numbers, order, sorted, texts } from "./conditions.ts"
 import { devicesPath, jsonRequest, openedApp, standing, storeKinds, temporaryFolder } from "./opened.ts"
 
@@ -85,27 +83,15 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc.nat(99).map((which): Write => ({ does: "delete", which }))
 )
 
-/** Does a write through a connection of its own, and says which device it touched. */
-const done = async (
-  { kysely }: Database<Tables>,
-  rows: ReadonlyArray<WholeDevice>,
-  task: Write
-): Promise<string | undefined> => {
+/** Does a write in a store of its own, and says which device it touched. */
+const done = async (store: DeviceStore, rows: ReadonlyArray<WholeDevice>, task: Write): Promise<string | undefined> => {
   if (task.does === "insert") {
-    const row = { ...standing, ...task.device }
-    await kysely
-      .insertInto("devices")
-      .values(row)
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    await store.put(standing, [task.device], "keep")
     return undefined
   }
   const id = rows[task.which % rows.length]?.id ?? ""
-  if (task.does === "delete") await kysely.deleteFrom("devices").where("id", "=", id).execute()
-  else {
-    const values = { model: task.model, windowsScore: task.score }
-    await kysely.updateTable("devices").set(values).where("id", "=", id).execute()
-  }
+  if (task.does === "delete") await store.remove(standing, id)
+  else await store.update(standing, id, { model: task.model, windowsScore: task.score })
   return id
 }
 
@@ -122,7 +108,7 @@ describe("a walk while others write", () => {
           await using folder = await temporaryFolder()
           const setting = `sqlite:${folder.path}/devices.sqlite` as const
           const store = await openDeviceStore(setting)
-          const others = await openDatabase<Tables>(setting)
+          const others = await openDeviceStore(setting)
           await store.fillEmpty(standing, yielded(rows))
           const app = createApp({ store })
           const touched = new Set<string | undefined>()

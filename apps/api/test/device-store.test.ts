@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest"
 import { defaultSettings } from "../src/config.ts"
 import { openDatabase } from "../src/database.ts"
 import { deviceFilter } from "../src/device-filter.ts"
+import { orderById } from "../src/device-order.ts"
 import { type Collection, openDeviceStore } from "../src/device-store.ts"
 import { type Tables, migrate } from "../src/migrations.ts"
 import { startService } from "../src/service.ts"
@@ -117,6 +118,75 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect(await opened.store.find(standing, "b")).toEqual(wholeDevice({ id: "b" }))
     expect(await opened.store.find(standing, "c")).toEqual(named("c", "new"))
     expect((await opened.store.page(standing, "", 999)).devices).toHaveLength(123)
+  })
+
+  it("finds a device by what an update made of it, and no more by what it was", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const idsWith = async (filter: string) => {
+      const query = { filter: deviceFilter(filter, { unknownMembers: false }), order: orderById, skip: 0 }
+      return (await opened.store.search(standing, query, 10)).devices.map(({ id }) => id)
+    }
+    await opened.store.update(standing, "a", { deviceName: "PC-1", healthStatus: "meetingGoals", model: "X" })
+    await opened.store.update(standing, "a", { model: "Y" })
+    expect(await idsWith("deviceName eq 'PC-1' and healthStatus eq 'meetingGoals' and model eq 'Y'")).toEqual(["a"])
+    await opened.store.update(standing, "a", { healthStatus: "needsAttention" })
+    expect(await idsWith("healthStatus eq 'meetingGoals'")).toEqual([])
+    expect(await idsWith("healthStatus eq 'needsAttention'")).toEqual(["a"])
+    expect(await idsWith("healthStatus eq 'unknown'")).toEqual(["b"])
+  })
+
+  it("gives the JSON of what it finds, unless that has a member which not everyone is shown", async () => {
+    await using opened = await openedApp(kind, [])
+    const everything = { order: orderById, skip: 0 }
+    await opened.store.fillEmpty(standing, fleet)
+    const { devices } = await opened.store.search(standing, everything, 20)
+    const [first, second] = devices
+    expect(await opened.store.findJson(standing, first?.id ?? "")).toBe(JSON.stringify(first))
+    expect(await opened.store.searchJson(standing, everything, 20)).toEqual({
+      json: devices.map((device) => JSON.stringify(device)).join(","),
+      last: devices.at(-1),
+      more: true
+    })
+
+    const later = { ...wholeDevice({ id: second?.id ?? "" }), healthStatus: "later" as "unknown" }
+    await opened.store.put(standing, [later], "replace")
+    expect(await opened.store.find(standing, later.id)).toEqual(later)
+    expect(await opened.store.findJson(standing, later.id)).toBeUndefined()
+    expect(await opened.store.searchJson(standing, everything, 20)).toBeUndefined()
+    expect(await opened.store.searchJson(standing, everything, 1)).toMatchObject({ json: JSON.stringify(first) })
+    expect(await opened.store.findJson(standing, "nobody's")).toBeUndefined()
+  })
+
+  it("keeps nothing of a device but its properties", async () => {
+    await using opened = await openedApp(kind, [])
+    const annotated = { ...wholeDevice({ id: "a" }), "@odata.type": "#microsoft.graph.x", stray: { deep: 1 } }
+    await opened.store.put(standing, [annotated], "replace")
+    expect(await opened.store.find(standing, "a")).toEqual(wholeDevice({ id: "a" }))
+  })
+
+  it("shows nobody what a transaction did before it is committed", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    const part = Promise.withResolvers<void>()
+    const rest = Promise.withResolvers<void>()
+    async function* slowly() {
+      yield* blankDevices(Array.from({ length: 10_000 }, (_, index) => `new-${index}`))
+      part.resolve()
+      await rest.promise
+    }
+    const refilled = opened.store.refill("local", slowly())
+    await part.promise
+    const reads = Promise.all([
+      opened.store.find(standing, "a"),
+      opened.store.findJson(standing, "new-1"),
+      opened.store.page(standing, "", 1)
+    ])
+    rest.resolve()
+    await refilled
+    const [old, added, { devices }] = await reads
+    // All of it before, or all of it after.
+    expect([old?.id, added === undefined, devices[0]?.id]).toEqual(
+      old === undefined ? [undefined, false, "new-0"] : ["a", true, "a"]
+    )
   })
 
   it("finds nothing under an id that no device can have", async () => {
@@ -268,10 +338,41 @@ describe("a store file", () => {
       "cloudIdentityScore" double precision,
       "cloudProvisioningScore" double precision,
       "healthStatus" text not null,
+      "json" text default '' not null,
+      "hasUnknownMember" boolean default false not null,
       constraint "devices_key" primary key ("tenant",
       "metric",
       "id"))"
     `)
+  })
+
+  it("of a version that kept devices in columns alone has the same devices afterwards", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "devices.sqlite")
+    const setting = `sqlite:${path}` as const
+    const large = syntheticFleet({ size: 450, seed: 3 })
+    const first = await openDeviceStore(setting)
+    await first.fillEmpty(standing, large)
+    await first.fillEmpty({ tenant: "other", metric: "m" }, blankDevices(["a"]))
+    await first.put(standing, [{ ...wholeDevice({ id: "zz" }), healthStatus: "later" as "unknown" }], "replace")
+    const everything = { order: orderById, skip: 0 }
+    const before = await first.search(standing, everything, 999)
+    await first.close()
+    using database = new DatabaseSync(path)
+    database.exec(`
+      alter table devices drop column "json";
+      alter table devices drop column "hasUnknownMember";
+      delete from migrations where version = 5`)
+
+    const second = await openDeviceStore(setting)
+    const after = await second.search(standing, everything, 999)
+    const others = await second.find({ tenant: "other", metric: "m" }, "a")
+    const later = await second.findJson(standing, "zz")
+    await second.close()
+    expect(after).toEqual(before)
+    expect(after.devices).toHaveLength(451)
+    expect(others).toEqual(wholeDevice({ id: "a" }))
+    expect(later).toBeUndefined()
   })
 
   it.for(["upgradeEligibility", "healthStatus", "deviceName"])(
