@@ -15,19 +15,35 @@ const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 // A URL may have more in its host, such as quotes; but the links of answers begin with it.
 const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
 
+/** Whether a request came over the network; one that the app is called with has nothing to come from. */
+const isFromOutside = (c: Context<Env>): boolean => (c.env as Env["Bindings"] | undefined)?.incoming !== undefined
+
 /**
- * A page in a browser can give its own name the address of this machine, or send what needs no reading of the answer.
- * The browser then says in `Host` by what name it came, and in `Origin` from which page.
+ * Refuses names that are not those of this machine. A page in a browser can give its own name the address of this
+ * machine, or send what needs no reading of the answer; the browser then says in `Host` by what name it came, and in
+ * `Origin` from which page.
  */
-const refuseForeignPages = (c: Context<Env>): void => {
-  if (!isLoopbackUrl(c.req.url)) {
-    throw new ApiError(
-      "BadRequest",
-      "Without authentication this service answers only under a loopback name: 127.0.0.1, [::1] or localhost."
-    )
+const guardRoot = (isOpen: boolean): ((c: Context<Env>) => void) => {
+  // Nearly all requests come under one name; to take it apart each time would cost as much as to find a device.
+  let rootBefore: string | undefined
+  return (c) => {
+    const root = c.req.url.slice(0, c.req.url.indexOf("/", "https://".length) + 1)
+    if (root === rootBefore) return
+    if (!plainRoot.test(root)) throw new ApiError("BadRequest", "The Host header does not name a host.")
+    if (isOpen && isFromOutside(c) && !isLoopbackUrl(root)) {
+      throw new ApiError(
+        "BadRequest",
+        "Without authentication this service answers only under a loopback name: 127.0.0.1, [::1] or localhost."
+      )
+    }
+    // What the app is called with may have any name, which says nothing about the next request from outside.
+    if (!isOpen || isFromOutside(c)) rootBefore = root
   }
+}
+
+const refuseForeignPage = (c: Context<Env>): void => {
   const origin = c.req.header("origin")
-  if (origin !== undefined && !isLoopbackUrl(origin)) {
+  if (origin !== undefined && isFromOutside(c) && !isLoopbackUrl(origin)) {
     throw new ApiError("BadRequest", "Without authentication this service answers no pages of other sites.")
   }
 }
@@ -47,17 +63,15 @@ const authorize = async (c: Context<Env>, { callerOf, challenge }: Authenticatio
 }
 
 /** Lets a request through to the routes, or says what it lacks. */
-export const admission =
-  (authentication: Authentication | undefined): MiddlewareHandler<Env> =>
-  async (c, next) => {
+export const admission = (authentication: Authentication | undefined): MiddlewareHandler<Env> => {
+  const refuseForeignRoot = guardRoot(authentication === undefined)
+  return async (c, next) => {
     if (c.req.url.length > longestUrl) {
       throw new ApiError("uriTooLong", `The URL is longer than the ${longestUrl} characters that are accepted.`)
     }
-    if (!plainRoot.test(c.req.url)) throw new ApiError("BadRequest", "The Host header does not name a host.")
-    if (authentication === undefined) {
-      // `env` is missing when the app is called with nothing but a request.
-      if ((c.env as Env["Bindings"] | undefined)?.incoming !== undefined) refuseForeignPages(c)
-    } else if (!open.has(c.req.path)) {
+    refuseForeignRoot(c)
+    if (authentication === undefined) refuseForeignPage(c)
+    else if (!open.has(c.req.path)) {
       try {
         await authorize(c, authentication)
       } catch (error) {
@@ -68,3 +82,4 @@ export const admission =
     }
     return next()
   }
+}

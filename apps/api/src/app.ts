@@ -74,7 +74,8 @@ export const createApp = ({
           path: c.req.path,
           status: c.res.status,
           durationMs: Math.round((performance.now() - started) * 1000) / 1000,
-          ...ids
+          requestId: ids.requestId,
+          clientRequestId: ids.clientRequestId
         },
         "request"
       )

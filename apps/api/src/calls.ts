@@ -1,5 +1,5 @@
 import type { Spender } from "./budget.ts"
-import type { RouteTarget } from "./route-target.ts"
+import { type RouteTarget, placeOf } from "./route-target.ts"
 
 /** One request, as a judge of its caller needs it. It holds no body, no token and no query. */
 export interface Call extends RouteTarget {
@@ -34,13 +34,16 @@ export interface Call extends RouteTarget {
   readonly fault?: string
 }
 
+/** A call as it is kept; where it was aimed at is read from its path when somebody asks. */
+export type KeptCall = Omit<Call, "route" | "metricId" | "deviceId">
+
 /** The last calls, the oldest first; the memory they take is bounded. */
 export interface Calls {
   /** The number of a call that comes now. */
   readonly start: () => number
   /** The number of the newest call. */
   readonly newest: () => number
-  readonly end: (call: Call) => void
+  readonly end: (call: KeptCall) => void
   readonly kept: () => ReadonlyArray<Call>
   /** How many calls are too long ago to be kept. */
   readonly forgotten: () => number
@@ -53,8 +56,8 @@ const mostKept = 10_000
 export const createCalls = (most = mostKept): Calls => {
   let started = 0
   let ended = 0
-  let generation: Array<Call> = []
-  let older: Array<Call> = []
+  let generation: Array<KeptCall> = []
+  let older: Array<KeptCall> = []
   return {
     start: () => ++started,
     newest: () => started,
@@ -67,7 +70,10 @@ export const createCalls = (most = mostKept): Calls => {
       }
       generation.push(call)
     },
-    kept: () => [...older, ...generation].toSorted((left, right) => left.number - right.number),
+    kept: () =>
+      [...older, ...generation]
+        .toSorted((left, right) => left.number - right.number)
+        .map((call) => ({ ...call, ...placeOf(call.path) })),
     forgotten: () => ended - older.length - generation.length,
     reset: () => {
       started = 0

@@ -51,14 +51,18 @@ const bindable = (value: unknown): SQLInputValue => {
 
 const mostStatements = 200
 
-const isReader = (statement: StatementSync): boolean => statement.columns().length > 0
-
 const adapted = (statement: StatementSync): SqliteStatement => ({
-  reader: isReader(statement),
+  reader: statement.columns().length > 0,
   all: (parameters) => statement.all(...parameters.map(bindable)),
   run: (parameters) => statement.run(...parameters.map(bindable)),
   iterate: (parameters) => statement.iterate(...parameters.map(bindable))
 })
+
+const named = (columns: ReadonlyArray<string>, values: ReadonlyArray<unknown>): unknown => {
+  const row: Record<string, unknown> = {}
+  for (const [index, name] of columns.entries()) row[name] = values[index]
+  return row
+}
 
 /** Lets Kysely's SQLite dialect, made for better-sqlite3, run on the driver that comes with Node. */
 const nodeSqlite = (database: DatabaseSync): SqliteDatabase => {
@@ -148,13 +152,16 @@ const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<
   /** Past Kysely, which takes three times as long as the statement of a single device. */
   const prepared = <Row>(query: CompiledQuery<Row>): Prepared<Tables, Row> => {
     const statement = sqlite.prepare(query.sql)
-    const reads = isReader(statement)
+    const columns = statement.columns().map(({ name }) => name)
+    // Rows that the driver makes itself are a slow kind of object.
+    statement.setReturnArrays(true)
     return async (on, parameters) => {
       // Others wait for the end of a transaction in Kysely's line: they would see what may never be committed.
       if (on === kysely && sqlite.isTransaction) return kysely.executeQuery({ ...query, parameters })
       const bound = parameters.map(bindable)
-      if (reads) return { rows: statement.all(...bound) as unknown as Array<Row> }
-      return { rows: [], numAffectedRows: BigInt(statement.run(...bound).changes) }
+      if (columns.length === 0) return { rows: [], numAffectedRows: BigInt(statement.run(...bound).changes) }
+      const rows = statement.all(...bound) as unknown as ReadonlyArray<ReadonlyArray<unknown>>
+      return { rows: rows.map((values) => named(columns, values) as Row) }
     }
   }
 

@@ -1,10 +1,10 @@
 import { hash } from "node:crypto"
 import type { Context, MiddlewareHandler } from "hono"
 import type { Spender } from "./budget.ts"
-import type { Calls } from "./calls.ts"
+import type { Calls, KeptCall } from "./calls.ts"
 import type { Clock } from "./clock.ts"
 import type { Env } from "./reply.ts"
-import { batchItemOf, optionIn, targetOf } from "./route-target.ts"
+import { batchItemOf, optionIn } from "./route-target.ts"
 
 const appName = /^[\w.-]{1,64}$/
 
@@ -37,48 +37,67 @@ const itemsIn = (batch: Uint8Array): number | undefined => {
   }
 }
 
+/** What few calls have: a query, a batch around it or inside, a refusal, or a fault. */
+const particulars = (c: Context<Env>, answeredMillis: number): Partial<KeptCall> => {
+  const { url } = c.req
+  const { status } = c.res
+  const isRefused = status >= 400 && status < 500
+  const skiptoken = optionIn(url, "skiptoken")
+  const top = optionIn(url, "top")
+  const disturbance = c.get("disturbance")
+  const received = c.get("received")
+  const batchItem = batchItemOf(c)
+  const batchSize = isBatch(c) && received !== undefined ? itemsIn(received) : undefined
+  const nextLink = c.get("nextLink")
+  const offeredSkiptoken = status === 200 && nextLink !== undefined ? optionIn(nextLink, "skiptoken") : undefined
+  // To look at the headers of every answer would make the server build a slower kind of it.
+  const retryAfter = status >= 400 ? secondsIn(c.res.headers.get("retry-after"), answeredMillis) : undefined
+  return {
+    hasSelect: optionIn(url, "select") !== undefined,
+    isOverBudget: disturbance === "overBudget",
+    ...(skiptoken === undefined ? undefined : { skiptoken }),
+    ...(top === undefined ? undefined : { top: Number(top) }),
+    ...(batchItem === undefined ? undefined : { batchItem: batchItem.id, batchRequestId: batchItem.of }),
+    ...(batchSize === undefined ? undefined : { batchSize }),
+    ...(offeredSkiptoken === undefined ? undefined : { offeredSkiptoken }),
+    ...(retryAfter === undefined ? undefined : { retryAfterSeconds: retryAfter }),
+    ...(isRefused ? { digest: digestOf(c) } : undefined),
+    ...(disturbance === undefined || disturbance === "overBudget" ? undefined : { fault: disturbance })
+  }
+}
+
+const isBatch = (c: Context<Env>): boolean => c.req.path.endsWith("/$batch")
+
+const isPlain = (c: Context<Env>): boolean =>
+  c.res.status < 400 &&
+  !c.req.url.includes("?") &&
+  !isBatch(c) &&
+  batchItemOf(c) === undefined &&
+  c.get("disturbance") === undefined &&
+  c.get("nextLink") === undefined
+
 /** Keeps a record of each call of callers on this machine, whatever became of it. */
 export const recordCalls =
   (calls: Calls, clock: Clock): MiddlewareHandler<Env> =>
   async (c, next) => {
     const number = calls.start()
     nameApp(c)
-    const target = targetOf(c)
     const sentMillis = clock.nowMillis()
     await next()
     const answeredMillis = clock.nowMillis()
-    const newestThen = calls.newest()
-    const { status } = c.res
-    const { url } = c.req
-    const isRefused = status >= 400 && status < 500
-    const top = optionIn(url, "top")
-    const disturbance = c.get("disturbance")
-    const received = c.get("received")
-    const batchRequestId = batchItemOf(c)?.of
-    const batchSize = target.route === "batch" && received !== undefined ? itemsIn(received) : undefined
-    const nextLink = c.get("nextLink")
-    const offeredSkiptoken = status === 200 && nextLink !== undefined ? optionIn(nextLink, "skiptoken") : undefined
-    // To look at the headers of every answer would make the server build a slower kind of it.
-    const retryAfter = status >= 400 ? secondsIn(c.res.headers.get("retry-after"), answeredMillis) : undefined
-    calls.end({
-      ...target,
+    const call: KeptCall = {
       number,
       caller: callerOf(c),
+      method: c.req.method,
       path: c.req.path,
       sentMillis,
       answeredMillis,
-      newestThen,
-      status,
+      newestThen: calls.newest(),
+      status: c.res.status,
       requestId: c.get("requestId"),
       hasClientRequestId: c.req.header("client-request-id") !== undefined,
-      hasSelect: optionIn(url, "select") !== undefined,
-      isOverBudget: disturbance === "overBudget",
-      ...(top === undefined ? undefined : { top: Number(top) }),
-      ...(batchRequestId === undefined ? undefined : { batchRequestId }),
-      ...(batchSize === undefined ? undefined : { batchSize }),
-      ...(offeredSkiptoken === undefined ? undefined : { offeredSkiptoken }),
-      ...(retryAfter === undefined ? undefined : { retryAfterSeconds: retryAfter }),
-      ...(isRefused ? { digest: digestOf(c) } : undefined),
-      ...(disturbance === undefined || disturbance === "overBudget" ? undefined : { fault: disturbance })
-    })
+      hasSelect: false,
+      isOverBudget: false
+    }
+    calls.end(isPlain(c) ? call : { ...call, ...particulars(c, answeredMillis) })
   }

@@ -74,8 +74,7 @@ export const createRehearsal = ({
     faults = startFaults(next)
   }
 
-  const disturb: MiddlewareHandler<Env> = async (c, next) => {
-    if (budget === undefined && script.rules.length === 0) return next()
+  const disturbed: MiddlewareHandler<Env> = async (c, next) => {
     const target = targetOf(c)
     const { delayMillis, fault } = faults.next(target)
     // The items of a batch are counted, so the batch itself is not.
@@ -90,10 +89,11 @@ export const createRehearsal = ({
     return performFault(c, fault, next, { nowMillis: clock.nowMillis(), closing: closing.signal })
   }
 
-  const present: MiddlewareHandler<Env> = async (c, next) => {
-    const shown = (isLocal ? chosen(c, "x-wfa-profile", profiles) : undefined) ?? profile
-    c.set("readOnly", (isLocal ? chosen(c, "x-wfa-read-only", readOnlyPolicies) : undefined) ?? readOnly)
-    if (shown === "documented") return next()
+  // Not async where there is nothing to wait for, since every request comes through here.
+  const disturb: MiddlewareHandler<Env> = (c, next) =>
+    budget === undefined && script.rules.length === 0 ? next() : disturbed(c, next)
+
+  const observed: MiddlewareHandler<Env> = async (c, next) => {
     const target = targetOf(c)
     refuseUnobserved(c, target)
     await next()
@@ -101,6 +101,12 @@ export const createRehearsal = ({
     // Hono would copy the headers of an answer that is replaced onto the one that replaces it.
     c.res = undefined
     c.res = await observedAnswer(made, target)
+  }
+
+  const present: MiddlewareHandler<Env> = (c, next) => {
+    const shown = (isLocal ? chosen(c, "x-wfa-profile", profiles) : undefined) ?? profile
+    c.set("readOnly", (isLocal ? chosen(c, "x-wfa-read-only", readOnlyPolicies) : undefined) ?? readOnly)
+    return shown === "documented" ? next() : observed(c, next)
   }
 
   return {

@@ -17,6 +17,7 @@ export interface RouteTarget {
 }
 
 const decoded = (key: string): string => {
+  if (!key.includes("%")) return key
   try {
     return decodeURIComponent(key)
   } catch {
@@ -25,7 +26,7 @@ const decoded = (key: string): string => {
 }
 
 /** The path is the one way to spell it that the routes have: both ways to write a key are one here. */
-const placeOf = (path: string): Pick<RouteTarget, "route" | "metricId" | "deviceId"> => {
+export const placeOf = (path: string): Pick<RouteTarget, "route" | "metricId" | "deviceId"> => {
   const [, , first, metrics, metricId, devices, deviceId, more] = path.split("/")
   if (first === "$batch") return { route: "batch" }
   if (metrics !== "userExperienceAnalyticsWorkFromAnywhereMetrics" || more !== undefined) return { route: "other" }

@@ -43,7 +43,9 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   const settings = readSettings(env)
   if (!settings.success) return fail(settings.problems, exitCode.configuration)
 
-  const stderr = pino.destination({ fd: 2, sync: false })
+  // A write for each line would be a good part of what a request costs; half a second is soon enough to be read.
+  const stderr = pino.destination({ fd: 2, sync: false, minLength: 8_192, periodicFlush: 500 })
+  process.on("exit", () => stderr.flushSync())
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
 
   let service: Service
@@ -59,7 +61,6 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
     if (stopping) process.exit(128 + constants.signals[signal])
     stopping = true
     await service.close()
-    stderr.flushSync()
     process.exit(exitCode.done)
   }
   process.on("SIGTERM", (signal) => void stop(signal))
