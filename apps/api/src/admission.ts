@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono"
+import type { Context } from "hono"
 import type { Authentication } from "./auth.ts"
 import { isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
@@ -62,24 +62,40 @@ const authorize = async (c: Context<Env>, { callerOf, challenge }: Authenticatio
   c.set("app", app)
 }
 
-/** Lets a request through to the routes, or says what it lacks. */
-export const admission = (authentication: Authentication | undefined): MiddlewareHandler<Env> => {
+/** No route has the path, or none has it for the method. */
+export const noRoute = (path: string): ApiError => {
+  const segment = unknownSegment(path)
+  return new ApiError(
+    "BadRequest",
+    segment === undefined
+      ? "No OData route is served for this path and method."
+      : `Resource not found for the segment '${segment}'.`
+  )
+}
+
+/** Fails with what a request lacks to be let through to the routes. */
+export const admission = (
+  authentication: Authentication | undefined
+): ((c: Context<Env>) => Promise<void> | undefined) => {
   const refuseForeignRoot = guardRoot(authentication === undefined)
-  return async (c, next) => {
+
+  const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): Promise<void> => {
+    try {
+      await authorize(c, known)
+    } catch (error) {
+      // Graph decides about the path first (reference 6.1).
+      throw unknownSegment(c.req.path) === undefined ? error : noRoute(c.req.path)
+    }
+  }
+
+  return (c) => {
     if (c.req.url.length > longestUrl) {
       throw new ApiError("uriTooLong", `The URL is longer than the ${longestUrl} characters that are accepted.`)
     }
     refuseForeignRoot(c)
-    if (authentication === undefined) refuseForeignPage(c)
-    else if (!open.has(c.req.path)) {
-      try {
-        await authorize(c, authentication)
-      } catch (error) {
-        // Graph decides about the path first (reference 6.1).
-        if (unknownSegment(c.req.path) === undefined) throw error
-        return c.notFound()
-      }
-    }
-    return next()
+    if (authentication !== undefined)
+      return open.has(c.req.path) ? undefined : authorizeUnlessNowhere(c, authentication)
+    refuseForeignPage(c)
+    return undefined
   }
 }

@@ -1,5 +1,5 @@
-import { Hono } from "hono"
-import { admission } from "./admission.ts"
+import { type Context, Hono } from "hono"
+import { admission, noRoute } from "./admission.ts"
 import type { Authentication } from "./auth.ts"
 import { type DeviceStore, localTenant } from "./device-store.ts"
 import { deviceRoutes } from "./devices.ts"
@@ -9,7 +9,7 @@ import { metricRoutes } from "./metrics.ts"
 import { type Version } from "./odata-address.ts"
 import { batchRoutes } from "./odata-batch.ts"
 import { localRoutes } from "./local-routes.ts"
-import { odataPath, unknownSegment } from "./odata-path.ts"
+import { odataPath } from "./odata-path.ts"
 import type { Rehearsal } from "./rehearsal.ts"
 import { reportRoutes } from "./reports.ts"
 import { serviceRoutes } from "./service-document.ts"
@@ -58,6 +58,17 @@ export const createApp = ({
         batchRoutes(version, (request, bindings) => app.fetch(request, bindings))
       )
 
+  const admit = admission(authentication)
+
+  const failed = (c: Context<Env>, error: Error): Response => {
+    if (!(error instanceof ApiError) || error.cause !== undefined) {
+      log.error({ err: error, requestId: c.get("requestId") }, "a request failed for a reason of ours")
+    }
+    return renderError(c, error)
+  }
+
+  const around = rehearsal === undefined ? [] : [rehearsal.around]
+
   const app = new Hono<Env>({ getPath: odataPath })
     .use(async (c, next) => {
       const started = performance.now()
@@ -67,7 +78,12 @@ export const createApp = ({
       c.set("tenant", localTenant)
       c.set("app", localTenant)
       c.set("readOnly", "accept")
-      await next()
+      try {
+        await admit(c)
+        await next()
+      } catch (error) {
+        c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
+      }
       log.info(
         {
           method: c.req.method,
@@ -80,7 +96,6 @@ export const createApp = ({
         "request"
       )
     })
-    .use(admission(authentication))
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {
       try {
@@ -92,24 +107,12 @@ export const createApp = ({
       return reply(c, 200, { status: "ready" })
     })
     .route("/_local", rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : new Hono<Env>())
-    .use("/beta/*", ...(rehearsal?.middleware ?? []))
-    .use("/v1.0/*", ...(rehearsal?.middleware ?? []))
+    .use("/beta/*", ...around)
+    .use("/v1.0/*", ...around)
     .route("/beta", versionRoutes("beta"))
     .route("/v1.0", versionRoutes("v1.0"))
-    .notFound((c) => {
-      const segment = unknownSegment(c.req.path)
-      const message =
-        segment === undefined
-          ? "No OData route is served for this path and method."
-          : `Resource not found for the segment '${segment}'.`
-      return renderError(c, new ApiError("BadRequest", message))
-    })
-    .onError((error, c) => {
-      if (!(error instanceof ApiError) || error.cause !== undefined) {
-        log.error({ err: error, requestId: c.get("requestId") }, "a request failed for a reason of ours")
-      }
-      return renderError(c, error)
-    })
+    .notFound((c) => renderError(c, noRoute(c.req.path)))
+    .onError((error, c) => failed(c, error))
 
   return app
 }

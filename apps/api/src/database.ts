@@ -40,6 +40,8 @@ export interface Database<Tables> {
   readonly transactAlone: Database<Tables>["transact"]
   /** Readies a statement that will run often: it is parsed and planned once for each connection. */
   readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>
+  /** Another text after every commit, whoever made it; `undefined` where that cannot be known, or not at the moment. */
+  readonly version: () => string | undefined
   readonly close: () => Promise<void>
 }
 
@@ -134,6 +136,7 @@ const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
 const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<Tables>> => {
   const sqlite = await openSqlite(path, use)
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(sqlite) }) })
+  let commits = 0
   const transact: Database<Tables>["transact"] = (work) =>
     kysely.connection().execute(async (connection) => {
       // Not Kysely's own transaction, whose plain `begin` fails in the middle when another process writes meanwhile.
@@ -141,6 +144,7 @@ const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<
       try {
         const result = await work(connection)
         sqlite.exec("commit")
+        commits += 1
         return result
       } catch (error) {
         // SQLite has rolled back by itself when the disk is full, for one.
@@ -165,12 +169,16 @@ const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<
     }
   }
 
+  // Tells of the commits of every connection but this one; see https://sqlite.org/pragma.html#pragma_data_version
+  const dataVersion = sqlite.prepare("pragma data_version")
+
   return {
     kysely,
     product: "SQLite",
     transact,
     transactAlone: transact,
     prepared,
+    version: () => (sqlite.isTransaction ? undefined : `${commits} ${dataVersion.get()?.["data_version"]}`),
     close: () => kysely.destroy()
   }
 }
@@ -294,6 +302,7 @@ const postgresDatabase = async <Tables>(url: string): Promise<Database<Tables>> 
       if (!names.has(query.sql)) names.set(query.sql, `wfa_${names.size}`)
       return (on, parameters) => on.executeQuery({ ...query, parameters })
     },
+    version: () => undefined,
     close: () => kysely.destroy()
   }
 }

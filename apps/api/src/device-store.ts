@@ -71,6 +71,8 @@ export interface DeviceStore {
    */
   readonly findJson: (collection: Collection, id: string) => Promise<string | undefined>
   readonly searchJson: (collection: Collection, query: DeviceQuery, size: number) => Promise<DeviceJsonPage | undefined>
+  /** Another text after every write, whoever made it; `undefined` where that cannot be known, or not at the moment. */
+  readonly version: () => string | undefined
   /** At most `size` devices whose ids come after `after`; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
   /** At most `size` devices that a query asks for, in its order. */
@@ -211,6 +213,18 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
     return { devices: rows.slice(0, size).map(({ json }) => deviceIn(json)), more: rows.length > size }
   }
 
+  const searchJson: DeviceStore["searchJson"] = async (collection, query, size) => {
+    const rows = await rowsOf(collection, query, size)
+    const shown = rows.slice(0, size)
+    if (shown.some(({ hasUnknownMember }) => Boolean(hasUnknownMember))) return undefined
+    const last = shown.at(-1)
+    return {
+      json: shown.map(({ json }) => json).join(","),
+      last: last && deviceIn(last.json),
+      more: rows.length > size
+    }
+  }
+
   const page = (collection: Collection, after: string, size: number): Promise<DevicePage> =>
     search(collection, { order: orderById, after: [after], skip: 0 }, size)
 
@@ -226,17 +240,8 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
     },
     page,
     search,
-    searchJson: async (collection, query, size) => {
-      const rows = await rowsOf(collection, query, size)
-      const shown = rows.slice(0, size)
-      if (shown.some(({ hasUnknownMember }) => Boolean(hasUnknownMember))) return undefined
-      const last = shown.at(-1)
-      return {
-        json: shown.map(({ json }) => json).join(","),
-        last: last && deviceIn(last.json),
-        more: rows.length > size
-      }
-    },
+    searchJson,
+    version: database.version,
     count: async (collection, filter) => {
       const { total } = await those(collection, filter)
         .select(({ fn }) => fn.countAll<number>().as("total"))

@@ -30,6 +30,7 @@ import {
 import { pageTokens } from "./page-token.ts"
 import { type Preferences, preferencesOf } from "./preferences.ts"
 import { permittedUpdate, refuseReadOnly } from "./profile.ts"
+import { type ListAnswer, recentAnswers } from "./recent-answers.ts"
 import { type Env, reply, replyJson } from "./reply.ts"
 
 const contextOf = (
@@ -101,6 +102,7 @@ const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
 
 /** The routes of metric devices under one root. */
 export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagOf = noEtag): Hono<Env> => {
+  const recent = recentAnswers(store.version)
   const collectionPath = `/${metricsPath}/:metricId/metricDevices` as const
   const devicePath = `${collectionPath}/:deviceId` as const
 
@@ -139,38 +141,48 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
     return written
   }
 
-  return new Hono<Env>()
-    .get(collectionPath, async (c) => {
-      const metricId = c.req.param("metricId")
-      const collection = await collectionFor(c, store, metricId)
-      const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
-      const preferences = preferencesOf(c.req.header("prefer"))
-      const selected = selectedProperties(options.select)
-      const filter = filterOf(options.filter, preferences)
-      const order = deviceOrder(options.orderby)
-      const { size, preferenceApplied } = pageSize(options.top, preferences)
-      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
-      const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
-      const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
-      const writing = writingFor(c, version, metricId, preferences, selected)
-      const headers = headersFor(writing, preferenceApplied ? size : undefined)
-      const headOf = (more: boolean, last: WholeDevice | undefined) => ({
+  const list = async (c: Context<Env, typeof collectionPath>): Promise<ListAnswer> => {
+    const metricId = c.req.param("metricId")
+    const collection = await collectionFor(c, store, metricId)
+    const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
+    const preferences = preferencesOf(c.req.header("prefer"))
+    const selected = selectedProperties(options.select)
+    const filter = filterOf(options.filter, preferences)
+    const order = deviceOrder(options.orderby)
+    const { size, preferenceApplied } = pageSize(options.top, preferences)
+    const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
+    const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
+    const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
+    const writing = writingFor(c, version, metricId, preferences, selected)
+
+    const answerOf = (json: string, more: boolean, last: WholeDevice | undefined): ListAnswer => {
+      const link = more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
+      const head = {
         ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
         ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
-        ...(more && last !== undefined
-          ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal(positionOf(order, last))) }
-          : {})
-      })
-      const stored = isStoredJson(writing) ? await store.searchJson(collection, query, size) : undefined
-      if (stored !== undefined) {
-        const head = headOf(stored.more, stored.last)
-        if (head["@odata.nextLink"] !== undefined) c.set("nextLink", head["@odata.nextLink"])
-        const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
-        return replyJson(c, 200, `${front}${stored.json}]}`, headers)
+        ...(link === undefined ? {} : { "@odata.nextLink": link })
       }
-      const { devices, more } = await store.search(collection, query, size)
-      const value = devices.map((device) => tagged(writing, device))
-      return reply(c, 200, { ...headOf(more, devices.at(-1)), value }, headers)
+      const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
+      return {
+        body: Buffer.from(`${front}${json}]}`),
+        headers: headersFor(writing, preferenceApplied ? size : undefined),
+        nextLink: link
+      }
+    }
+
+    const stored = isStoredJson(writing) ? await store.searchJson(collection, query, size) : undefined
+    if (stored !== undefined) return answerOf(stored.json, stored.more, stored.last)
+    const { devices, more } = await store.search(collection, query, size)
+    const json = devices.map((device) => JSON.stringify(tagged(writing, device))).join(",")
+    return answerOf(json, more, devices.at(-1))
+  }
+
+  return new Hono<Env>()
+    .get(collectionPath, async (c) => {
+      const asked = [c.get("tenant"), c.req.url, c.req.header("accept") ?? "", c.req.header("prefer") ?? ""]
+      const { body, headers, nextLink: link } = await recent(asked.join(" "), () => list(c))
+      if (link !== undefined) c.set("nextLink", link)
+      return replyJson(c, 200, body, headers)
     })
     .post(collectionPath, async (c) => {
       const metricId = c.req.param("metricId")

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto"
-import type { Context, MiddlewareHandler } from "hono"
+import type { Context } from "hono"
 import type { Spender } from "./budget.ts"
 import type { Calls, KeptCall } from "./calls.ts"
 import type { Clock } from "./clock.ts"
@@ -76,14 +76,12 @@ const isPlain = (c: Context<Env>): boolean =>
   c.get("disturbance") === undefined &&
   c.get("nextLink") === undefined
 
-/** Keeps a record of each call of callers on this machine, whatever became of it. */
-export const recordCalls =
-  (calls: Calls, clock: Clock): MiddlewareHandler<Env> =>
-  async (c, next) => {
-    const number = calls.start()
-    nameApp(c)
-    const sentMillis = clock.nowMillis()
-    await next()
+/** Starts the record of a call of somebody on this machine; what it returns ends it, whatever became of the call. */
+export const recordCall = (c: Context<Env>, calls: Calls, clock: Clock): (() => void) => {
+  const number = calls.start()
+  nameApp(c)
+  const sentMillis = clock.nowMillis()
+  return () => {
     const answeredMillis = clock.nowMillis()
     const call: KeptCall = {
       number,
@@ -101,3 +99,4 @@ export const recordCalls =
     }
     calls.end(isPlain(c) ? call : { ...call, ...particulars(c, answeredMillis) })
   }
+}

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono"
 import { type BudgetSetting, createBudget } from "./budget.ts"
 import { type Calls, createCalls } from "./calls.ts"
 import { type Clock, machineClock } from "./clock.ts"
-import { ApiError } from "./errors.ts"
+import { ApiError, renderError } from "./errors.ts"
 import { performFault, tooManyRequests } from "./fault-effects.ts"
 import { FaultScript } from "./fault-script.ts"
 import { startFaults } from "./faults.ts"
@@ -14,7 +14,7 @@ import {
   readOnlyPolicies,
   refuseUnobserved
 } from "./profile.ts"
-import { callerOf, recordCalls } from "./record-call.ts"
+import { callerOf, recordCall } from "./record-call.ts"
 import type { Env } from "./reply.ts"
 import { targetOf } from "./route-target.ts"
 
@@ -33,8 +33,8 @@ export interface RehearsalOptions {
 export interface Rehearsal {
   readonly isLocal: boolean
   readonly calls: Calls
-  /** To be used in this order before the routes of Graph. */
-  readonly middleware: ReadonlyArray<MiddlewareHandler<Env>>
+  /** To be used before the routes of Graph. One for all of it: each more costs every request as much as a parsed body. */
+  readonly around: MiddlewareHandler<Env>
   readonly script: () => FaultScript
   /** Starts a script from its beginning. */
   readonly play: (script: FaultScript) => void
@@ -89,10 +89,6 @@ export const createRehearsal = ({
     return performFault(c, fault, next, { nowMillis: clock.nowMillis(), closing: closing.signal })
   }
 
-  // Not async where there is nothing to wait for, since every request comes through here.
-  const disturb: MiddlewareHandler<Env> = (c, next) =>
-    budget === undefined && script.rules.length === 0 ? next() : disturbed(c, next)
-
   const observed: MiddlewareHandler<Env> = async (c, next) => {
     const target = targetOf(c)
     refuseUnobserved(c, target)
@@ -109,10 +105,33 @@ export const createRehearsal = ({
     return shown === "documented" ? next() : observed(c, next)
   }
 
+  /** Makes what is refused the answer, so that a fault can spoil it, and a record can be kept of it. */
+  const answered = async (c: Context<Env>, answer: () => Promise<Response | void>): Promise<void> => {
+    try {
+      const early = await answer()
+      if (early !== undefined && !c.finalized) c.res = early
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      c.res = renderError(c, error)
+    }
+  }
+
+  const behave: MiddlewareHandler<Env> = (c, next) => {
+    if (budget === undefined && script.rules.length === 0) return present(c, next)
+    return disturbed(c, () => answered(c, () => present(c, next)))
+  }
+
+  const around: MiddlewareHandler<Env> = async (c, next) => {
+    if (!isLocal) return behave(c, next)
+    const end = recordCall(c, calls, clock)
+    await answered(c, () => behave(c, next))
+    end()
+  }
+
   return {
     isLocal,
     calls,
-    middleware: isLocal ? [recordCalls(calls, clock), disturb, present] : [disturb, present],
+    around,
     script: () => script,
     play,
     reset: () => {

@@ -5,6 +5,7 @@ import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
 import { exitCode, fail } from "./exit.ts"
 import { importHelp, runImport } from "./import-command.ts"
+import { logLines } from "./log-lines.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
 const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
@@ -43,10 +44,9 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   const settings = readSettings(env)
   if (!settings.success) return fail(settings.problems, exitCode.configuration)
 
-  // A write for each line would be a good part of what a request costs; half a second is soon enough to be read.
-  const stderr = pino.destination({ fd: 2, sync: false, minLength: 8_192, periodicFlush: 500 })
-  process.on("exit", () => stderr.flushSync())
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
+  const lines = logLines()
+  process.on("exit", lines.flush)
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, lines)
 
   let service: Service
   try {

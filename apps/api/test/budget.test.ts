@@ -188,7 +188,7 @@ describe("a service with a budget", () => {
   it("counts the items of a batch one by one, and the batch itself not", async () => {
     const rehearsal = createRehearsal({ budget: { timesAsFast: 1 }, clock: movedClock().clock })
     const app = new Hono<Env>()
-      .use("*", ...rehearsal.middleware)
+      .use("*", rehearsal.around)
       .onError((error, c) => reply(c, "code" in error && error.code === "TooManyRequests" ? 429 : 500, {}))
       .all("*", (c) => reply(c, 200, {}))
     const statusOf = async (path: string, item?: string) =>

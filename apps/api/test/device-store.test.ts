@@ -142,18 +142,16 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     const { devices } = await opened.store.search(standing, everything, 20)
     const [first, second] = devices
     expect(await opened.store.findJson(standing, first?.id ?? "")).toBe(JSON.stringify(first))
-    expect(await opened.store.searchJson(standing, everything, 20)).toEqual({
-      json: devices.map((device) => JSON.stringify(device)).join(","),
-      last: devices.at(-1),
-      more: true
-    })
+    const page = await opened.store.searchJson(standing, everything, 20)
+    expect(page?.json.toString()).toBe(devices.map((device) => JSON.stringify(device)).join(","))
+    expect(page).toMatchObject({ last: devices.at(-1), more: true })
 
     const later = { ...wholeDevice({ id: second?.id ?? "" }), healthStatus: "later" as "unknown" }
     await opened.store.put(standing, [later], "replace")
     expect(await opened.store.find(standing, later.id)).toEqual(later)
     expect(await opened.store.findJson(standing, later.id)).toBeUndefined()
     expect(await opened.store.searchJson(standing, everything, 20)).toBeUndefined()
-    expect(await opened.store.searchJson(standing, everything, 1)).toMatchObject({ json: JSON.stringify(first) })
+    expect((await opened.store.searchJson(standing, everything, 1))?.json.toString()).toBe(JSON.stringify(first))
     expect(await opened.store.findJson(standing, "nobody's")).toBeUndefined()
   })
 

@@ -223,7 +223,7 @@ describe("a fault in an answer", () => {
 const batchAnswering = (count: number, effect: Effect, seed = 1) => {
   const rehearsal = createRehearsal({ isLocal: true, faults: FaultScript.parse({ seed, rules: [{ effect }] }) })
   const app = new Hono<Env>()
-    .use("*", ...rehearsal.middleware)
+    .use("*", rehearsal.around)
     .post("/beta/$batch", (c) =>
       reply(c, 200, { responses: Array.from({ length: count }, (_, index) => ({ id: String(index), status: 200 })) })
     )
@@ -258,7 +258,7 @@ describe("a fault of an item of a batch", () => {
         faults: FaultScript.parse({ rules: [{ when: { batchItem: "2" }, effect: { kind } }] })
       })
       const app = new Hono<Env>()
-        .use("*", ...rehearsal.middleware)
+        .use("*", rehearsal.around)
         .onError((error, c) => reply(c, "code" in error && error.code === "gatewayTimeout" ? 504 : 500, {}))
         .get("*", (c) => reply(c, 200, {}))
       const connection = { reset: vi.fn<() => void>(), end: vi.fn<() => void>() }

@@ -1,0 +1,49 @@
+/** A list as it was answered. */
+export interface ListAnswer {
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly headers: Readonly<Record<string, string>>
+  /** The link to the next page that the body has. */
+  readonly nextLink?: string | undefined
+}
+
+/** Gives an answer as it was given before, or makes it. */
+export type RecentAnswers = (key: string, make: () => Promise<ListAnswer>) => Promise<ListAnswer>
+
+const mostBytes = 16 * 1_048_576
+
+/**
+ * Remembers the lists that were answered since somebody wrote last: to make one takes ten times as long as to send it,
+ * and who looks at a fleet looks at its first pages again and again. `version` is another text after every write,
+ * whoever made it, and `undefined` where that cannot be known: then nothing is remembered.
+ */
+export const recentAnswers = (version: () => string | undefined, most = mostBytes): RecentAnswers => {
+  const answers = new Map<string, ListAnswer>()
+  let bytes = 0
+  let versionOfAnswers: string | undefined
+
+  const keep = (key: string, answer: ListAnswer): void => {
+    answers.set(key, answer)
+    bytes += answer.body.length
+    for (const [oldest, { body }] of answers) {
+      if (bytes <= most) return
+      answers.delete(oldest)
+      bytes -= body.length
+    }
+  }
+
+  return async (key, make) => {
+    const before = version()
+    if (before === undefined) return make()
+    if (before !== versionOfAnswers) {
+      answers.clear()
+      bytes = 0
+      versionOfAnswers = before
+    }
+    const known = answers.get(key)
+    if (known !== undefined) return known
+    const answer = await make()
+    // What was written meanwhile may be in the answer or not.
+    if (version() === before && versionOfAnswers === before && !answers.has(key)) keep(key, answer)
+    return answer
+  }
+}
