@@ -73,20 +73,20 @@ export const noRoute = (path: string): ApiError => {
   )
 }
 
+const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): Promise<void> => {
+  try {
+    await authorize(c, known)
+  } catch (error) {
+    // Graph decides about the path first (reference 6.1).
+    throw unknownSegment(c.req.path) === undefined ? error : noRoute(c.req.path)
+  }
+}
+
 /** Fails with what a request lacks to be let through to the routes. */
 export const admission = (
   authentication: Authentication | undefined
 ): ((c: Context<Env>) => Promise<void> | undefined) => {
   const refuseForeignRoot = guardRoot(authentication === undefined)
-
-  const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): Promise<void> => {
-    try {
-      await authorize(c, known)
-    } catch (error) {
-      // Graph decides about the path first (reference 6.1).
-      throw unknownSegment(c.req.path) === undefined ? error : noRoute(c.req.path)
-    }
-  }
 
   return (c) => {
     if (c.req.url.length > longestUrl) {

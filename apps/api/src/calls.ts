@@ -73,7 +73,7 @@ export const createCalls = (most = mostKept): Calls => {
     kept: () =>
       [...older, ...generation]
         .toSorted((left, right) => left.number - right.number)
-        .map((call) => ({ ...call, ...placeOf(call.path) })),
+        .map((call) => Object.assign({}, call, placeOf(call.path))),
     forgotten: () => ended - older.length - generation.length,
     reset: () => {
       started = 0

@@ -178,7 +178,7 @@ const sqliteDatabase = async <Tables>(path: string, use: Use): Promise<Database<
     transact,
     transactAlone: transact,
     prepared,
-    version: () => (sqlite.isTransaction ? undefined : `${commits} ${dataVersion.get()?.["data_version"]}`),
+    version: () => (sqlite.isTransaction ? undefined : `${commits} ${String(dataVersion.get()?.["data_version"])}`),
     close: () => kysely.destroy()
   }
 }

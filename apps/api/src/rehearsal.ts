@@ -54,6 +54,27 @@ const chosen = <A extends string>(c: Context<Env>, header: string, choices: Read
 
 const reads: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
 
+const observed: MiddlewareHandler<Env> = async (c, next) => {
+  const target = targetOf(c)
+  refuseUnobserved(c, target)
+  await next()
+  const made = c.res
+  // Hono would copy the headers of an answer that is replaced onto the one that replaces it.
+  c.res = undefined
+  c.res = await observedAnswer(made, target)
+}
+
+/** Makes what is refused the answer, so that a fault can spoil it, and a record can be kept of it. */
+const answered = async (c: Context<Env>, answer: () => Promise<Response | void>): Promise<void> => {
+  try {
+    const early = await answer()
+    if (early !== undefined && !c.finalized) c.res = early
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    c.res = renderError(c, error)
+  }
+}
+
 /** Makes the behaviour around the routes. */
 export const createRehearsal = ({
   profile = "documented",
@@ -89,31 +110,10 @@ export const createRehearsal = ({
     return performFault(c, fault, next, { nowMillis: clock.nowMillis(), closing: closing.signal })
   }
 
-  const observed: MiddlewareHandler<Env> = async (c, next) => {
-    const target = targetOf(c)
-    refuseUnobserved(c, target)
-    await next()
-    const made = c.res
-    // Hono would copy the headers of an answer that is replaced onto the one that replaces it.
-    c.res = undefined
-    c.res = await observedAnswer(made, target)
-  }
-
   const present: MiddlewareHandler<Env> = (c, next) => {
     const shown = (isLocal ? chosen(c, "x-wfa-profile", profiles) : undefined) ?? profile
     c.set("readOnly", (isLocal ? chosen(c, "x-wfa-read-only", readOnlyPolicies) : undefined) ?? readOnly)
     return shown === "documented" ? next() : observed(c, next)
-  }
-
-  /** Makes what is refused the answer, so that a fault can spoil it, and a record can be kept of it. */
-  const answered = async (c: Context<Env>, answer: () => Promise<Response | void>): Promise<void> => {
-    try {
-      const early = await answer()
-      if (early !== undefined && !c.finalized) c.res = early
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error
-      c.res = renderError(c, error)
-    }
   }
 
   const behave: MiddlewareHandler<Env> = (c, next) => {
