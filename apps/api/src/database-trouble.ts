@@ -1,5 +1,17 @@
 /** What keeps a database from its work without anybody's fault in a request. */
-export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable"
+export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong" | "abandoned"
+
+/** A query that was given up before it was answered. */
+export class QueryStopped extends Error {
+  override readonly name = "QueryStopped"
+  /** It took longer than it may, so many others were under way that it did not begin, or its caller went away. */
+  readonly why: "tooLong" | "busy" | "abandoned"
+
+  constructor(why: QueryStopped["why"]) {
+    super(`a query was stopped: ${why}`)
+    this.why = why
+  }
+}
 
 // https://sqlite.org/rescode.html
 const sqliteTroubles: Readonly<Record<number, DatabaseTrouble>> = {
@@ -20,6 +32,7 @@ const postgresTroubles: Readonly<Record<string, DatabaseTrouble>> = {
   55006: "busy",
   "55P03": "busy",
   57: "unreachable",
+  57014: "tooLong",
   58: "unreachable"
 }
 
@@ -31,6 +44,7 @@ const lostConnection = /^Connection terminated|^timeout exceeded when trying to 
 /** Why the database did not do what it was asked; `undefined` for an error that has another reason. */
 export const databaseTrouble = (error: unknown): DatabaseTrouble | undefined => {
   if (!(error instanceof Error)) return undefined
+  if (error instanceof QueryStopped) return error.why
   // The low byte of SQLite's codes is the kind, the rest says more of the same.
   if ("errcode" in error && typeof error.errcode === "number") return sqliteTroubles[error.errcode & 0xff]
   const code = "code" in error && typeof error.code === "string" ? error.code : ""

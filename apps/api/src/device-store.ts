@@ -6,7 +6,8 @@ import { type Database, type Use, openDatabase } from "./database.ts"
 import type { Filter } from "./device-filter.ts"
 import { type Order, type Position, orderById } from "./device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
-import { deviceOf, devicesInStatement, statementsFor } from "./device-statements.ts"
+import { type ScanOptions, isQuick, scansOf } from "./device-scan.ts"
+import { devicesIn, devicesInStatement, statementsFor } from "./device-statements.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type MetricStore, holdMetric, isStanding, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
@@ -35,7 +36,7 @@ interface DevicePage {
 }
 
 /** Which devices of a collection are asked for, and in which order. */
-interface DeviceQuery {
+export interface DeviceQuery {
   readonly filter?: Filter | undefined
   readonly order: Order
   /** Only those behind this place in the order. */
@@ -58,10 +59,19 @@ export interface DeviceStore {
   readonly find: (collection: Collection, id: string) => Promise<WholeDevice | undefined>
   /** At most `size` devices whose ids come after `after`; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
-  /** At most `size` devices that a query asks for, in its order. */
-  readonly search: (collection: Collection, query: DeviceQuery, size: number) => Promise<DevicePage>
-  /** How many devices a filter is true for; all, without one. */
-  readonly count: (collection: Collection, filter: Filter | undefined) => Promise<number>
+  /**
+   * At most `size` devices that a query asks for, in its order. No snapshot where the store has to look at many: a device
+   * that is written meanwhile is found as it was before or after. Given up, as `QueryStopped` or the database's own
+   * error, when it takes too long or `caller`, asked for only then, has gone away.
+   */
+  readonly search: (
+    collection: Collection,
+    query: DeviceQuery,
+    size: number,
+    caller?: () => AbortSignal
+  ) => Promise<DevicePage>
+  /** How many devices a filter is true for; all, without one. As `search`, no snapshot, and given up. */
+  readonly count: (collection: Collection, filter: Filter | undefined, caller?: () => AbortSignal) => Promise<number>
   /** The device after the update. */
   readonly update: (
     collection: Collection,
@@ -100,6 +110,9 @@ export interface DeviceStore {
 
 const anything: Expectation = () => true
 
+const nobody = new AbortController().signal
+const waitsForever = (): AbortSignal => nobody
+
 const devicesAtOnce = 200
 
 /** How many devices are in memory while many more are put into a collection. */
@@ -122,7 +135,7 @@ export const openDeviceStore = async (store: Settings["store"], use?: Use): Prom
 }
 
 /** The store over an open database that has its tables. */
-export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceStore> => {
+export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOptions): Promise<DeviceStore> => {
   const { kysely } = database
   const secret = await kysely
     .selectFrom("secrets")
@@ -130,18 +143,20 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
     .where("name", "=", pageTokenSecret)
     .executeTakeFirstOrThrow()
   const statements = statementsFor(database)
+  // PostgreSQL has processes of its own for what takes long, and a limit.
+  const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
   const write = database.product === "SQLite" ? groupCommit<Kysely<Tables>>(database.transact) : database.transact
 
   const find = async (on: Kysely<Tables>, collection: Collection, id: string): Promise<WholeDevice | undefined> => {
     const { rows } = await on.executeQuery(statements.find(collection, id))
-    return rows[0] && deviceOf(rows[0])
+    return devicesIn(rows)[0]
   }
 
   const findToUpdate: typeof find = async (on, collection, id) => {
     const { rows } = await on.executeQuery(statements.findToUpdate(collection, id))
-    return rows[0] && deviceOf(rows[0])
+    return devicesIn(rows)[0]
   }
 
   /** In the order of the keys, which is up to three times as fast: neighbours share pages of the indexes. */
@@ -177,19 +192,20 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
 
   const page = async (on: Kysely<Tables>, collection: Collection, after: string, size: number): Promise<DevicePage> => {
     const { rows } = await on.executeQuery(statements.page(collection, after, size + 1))
-    return { devices: rows.slice(0, size).map(deviceOf), more: rows.length > size }
+    return { devices: devicesIn(rows).slice(0, size), more: rows.length > size }
   }
 
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
 
-  const search = async (
-    collection: Collection,
-    { filter, order, after, skip }: DeviceQuery,
-    size: number
-  ): Promise<DevicePage> => {
+  const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
+    const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
       return page(kysely, collection, String(after?.[0] ?? ""), size)
+    }
+    if (scans !== undefined && !isQuick(query)) {
+      const devices = await scans.search(collection, query, size + 1, caller())
+      return { devices: devices.slice(0, size), more: devices.length > size }
     }
     const start = those(collection, filter)
     const rows = await ordered(after === undefined ? start : startingBehind(start, order, after), order)
@@ -197,14 +213,15 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
       .limit(size + 1)
       .$if(skip > 0, (devices) => devices.offset(skip))
       .execute()
-    return { devices: rows.slice(0, size).map(deviceOf), more: rows.length > size }
+    return { devices: devicesIn(rows).slice(0, size), more: rows.length > size }
   }
 
   return {
     find: (collection, id) => find(kysely, collection, id),
     page: (collection, after, size) => page(kysely, collection, after, size),
     search,
-    count: async (collection, filter) => {
+    count: async (collection, filter, caller = waitsForever) => {
+      if (scans !== undefined) return scans.count(collection, filter, caller())
       const { total } = await those(collection, filter)
         .select(({ fn }) => fn.countAll<number>().as("total"))
         .executeTakeFirstOrThrow()

@@ -142,8 +142,9 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const { size, preferenceApplied } = pageSize(options.top, preferences)
       const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
       const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
-      const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
-      const { devices, more } = await store.search(collection, query, size)
+      const caller = () => c.req.raw.signal
+      const total = countWanted(options.count) ? await store.count(collection, filter, caller) : undefined
+      const { devices, more } = await store.search(collection, query, size, caller)
       const last = devices.at(-1)
       const writing = writingFor(c, version, metricId, preferences, selected)
       const page = {
@@ -179,7 +180,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       if (!acceptsText(c.req.header("accept"))) {
         throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
       }
-      const total = await store.count(collection, filterOf(filter, preferences))
+      const total = await store.count(collection, filterOf(filter, preferences), () => c.req.raw.signal)
       const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
       return reply(c, 200, total, { "content-type": "text/plain", ...applied })
     })

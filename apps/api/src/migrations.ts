@@ -3,7 +3,7 @@ import { type PropertyKind, type PropertyName, isNullable, properties } from "@w
 import type { Kysely } from "kysely"
 import type { Database } from "./database.ts"
 
-/** A value in a column: SQLite gives a boolean back as 0 or 1. */
+/** A value in a column. */
 export type Stored = string | number | boolean | null
 
 /** A device as it is kept. */

@@ -3,10 +3,9 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
 import { type Database, openDatabase } from "../src/database.ts"
-import { openDeviceStore } from "../src/device-store.ts"
 import type { Tables } from "../src/migrations.ts"
 import { type Key, condition, device, numbers, order, sorted, texts } from "./conditions.ts"
-import { devicesPath, jsonRequest, openedApp, standing, storeKinds, temporaryFolder } from "./opened.ts"
+import { devicesPath, jsonRequest, openedApp, openedStore, standing, storeKinds, temporaryFolder } from "./opened.ts"
 
 interface Answer {
   readonly "@odata.count"?: number
@@ -34,13 +33,16 @@ const query = fc.record({
   skip: fc.integer({ min: 0, max: 4 })
 })
 
+/** So that even a few devices take a scan several pieces, and several parts to leave out. */
+const inSmallPieces = { firstPiece: 3, largestPiece: 4, mostInHand: 2 }
+
 describe.each(storeKinds)("a list that is filtered, sorted and paged, with the store in %s", (kind) => {
   it("gives what a model in memory gives, and counts all of it on every page", { timeout: 60_000 }, async () => {
     const devices = fc.uniqueArray(device, { selector: ({ id }) => id, maxLength: 25 })
     const queries = fc.array(query, { minLength: 1, maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(devices, queries, async (rows, several) => {
-        await using opened = await openedApp(kind, [])
+        await using opened = await openedApp(kind, [], {}, inSmallPieces)
         await opened.store.fillEmpty(standing, yielded(rows))
         for (const { filter, keys, size, skip } of several) {
           const matches = sorted(rows, keys).filter((row) => filter === null || filter.holds(row) === true)
@@ -121,7 +123,7 @@ describe("a walk while others write", () => {
         async (rows, keys, size, writes) => {
           await using folder = await temporaryFolder()
           const setting = `sqlite:${folder.path}/devices.sqlite` as const
-          const store = await openDeviceStore(setting)
+          const store = await openedStore(setting, inSmallPieces)
           const others = await openDatabase<Tables>(setting)
           await store.fillEmpty(standing, yielded(rows))
           const app = createApp({ store })

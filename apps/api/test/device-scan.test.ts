@@ -1,0 +1,191 @@
+import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { createApp } from "../src/app.ts"
+import { deviceFilter } from "../src/device-filter.ts"
+import { deviceOrder, orderById, positionOf } from "../src/device-order.ts"
+import type { ScanOptions } from "../src/device-scan.ts"
+import { device, order, sorted, texts } from "./conditions.ts"
+import {
+  blankDevices,
+  devicesPath,
+  documentedId,
+  failureOf,
+  jsonRequest,
+  openedStore,
+  postgresSchema,
+  standing,
+  storeRoom
+} from "./opened.ts"
+
+const ids = Array.from({ length: 2_000 }, (_, index) => `d${String(index).padStart(4, "0")}`)
+
+const filledStore = async (scans: ScanOptions, queryLimitMillis?: number) => {
+  const store = await openedStore("memory", scans, queryLimitMillis)
+  await store.fillEmpty(standing, blankDevices(ids))
+  return { store, [Symbol.asyncDispose]: () => store.close() }
+}
+
+const byModel = { order: deviceOrder("model"), skip: 0 }
+
+const settled = (promises: ReadonlyArray<Promise<unknown>>): Promise<ReadonlyArray<string>> =>
+  Promise.all(
+    promises.map((promise) =>
+      promise.then(
+        () => "answered",
+        (error: unknown) => (error instanceof Error ? error.message : String(error))
+      )
+    )
+  )
+
+describe("a query that has to look at many devices", () => {
+  it("lets others have their turn between its pieces, and other such queries no more than one piece each", async () => {
+    await using opened = await filledStore({ firstPiece: 10, largestPiece: 10 })
+    let ended = 0
+    const scans = Array.from({ length: 3 }, async () => {
+      await opened.store.search(standing, byModel, 5)
+      ended += 1
+    })
+    let others = 0
+    let turns = 0
+    while (ended === 0) {
+      expect(await opened.store.find(standing, "d0007")).toBeDefined()
+      expect(await opened.store.update(standing, "d0008", { deviceName: `${others}` })).toBeDefined()
+      others += 1
+      await new Promise((resolve) => setImmediate(resolve))
+      turns += 1
+    }
+    await Promise.all(scans)
+    // Three queries of 200 pieces: had all of them a piece in each turn, they would be over after 200 turns.
+    expect(others).toBeGreaterThan(200)
+    expect(turns).toBe(others)
+  })
+
+  it("meets every device that nobody touched exactly once, whatever is written between its pieces", async () => {
+    const devices = fc.uniqueArray(device, { selector: ({ id }) => id, minLength: 1, maxLength: 25 })
+    const changes = fc.array(
+      fc.record({ which: fc.nat(99), model: fc.constantFrom(...texts), removes: fc.boolean() }),
+      { maxLength: 30 }
+    )
+    await fc.assert(
+      fc.asyncProperty(devices, order, fc.integer({ min: 1, max: 5 }), changes, async (rows, keys, size, writes) => {
+        const store = await openedStore("memory", { firstPiece: 1, largestPiece: 2 })
+        await store.put(standing, rows, "replace")
+        const text = keys.map(({ name, direction }) => name + direction).join(",")
+        const asked = deviceOrder(text === "" ? undefined : text)
+        const touched = new Set<string>()
+        const seen: Array<string> = []
+        let walking = true
+        const writing = (async () => {
+          for (const { which, model, removes } of writes) {
+            if (!walking) return
+            const id = rows[which % rows.length]?.id ?? ""
+            touched.add(id)
+            if (removes) await store.remove(standing, id)
+            else await store.update(standing, id, { model, windowsScore: which })
+          }
+        })()
+        let last: WholeDevice | undefined
+        for (let more = true; more;) {
+          const after = last && positionOf(asked, last)
+          // The id is not null for any device, so all match; the filter is there for the index to be of no use.
+          const filter = deviceFilter("id ne 'nobody'", { unknownMembers: false })
+          const page = await store.search(standing, { filter, order: asked, after, skip: 0 }, size)
+          seen.push(...page.devices.map(({ id }) => id))
+          last = page.devices.at(-1) ?? last
+          more = page.more
+        }
+        walking = false
+        await writing
+        await store.close()
+        const untouched = rows.filter(({ id }) => !touched.has(id))
+        const ofThose = new Set(untouched.map(({ id }) => id))
+        expect(seen.filter((id) => ofThose.has(id))).toEqual(sorted(untouched, keys).map(({ id }) => id))
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  it("leaves out any number of devices with few in memory", async () => {
+    await using opened = await filledStore({ firstPiece: 100, mostInHand: 150 })
+    for (const [skip, expected] of [
+      [1_500, "d1500"],
+      [1_999, "d1999"],
+      [2_000, undefined],
+      [90_000, undefined]
+    ] as const) {
+      for (const asked of [byModel.order, deviceOrder("windowsScore,id")]) {
+        const { devices, more } = await opened.store.search(standing, { order: asked, skip }, 1)
+        expect([devices[0]?.id, more]).toEqual([expected, skip < 1_999])
+      }
+    }
+    const { devices } = await opened.store.search(standing, { order: orderById, skip: 1_234 }, 2)
+    expect(devices.map(({ id }) => id)).toEqual(["d1234", "d1235"])
+  })
+
+  it("that takes longer than it may is 504 and says what would be quicker, and the service goes on", async () => {
+    await using opened = await filledStore({ firstPiece: 10, largestPiece: 10 }, 0)
+    const app = createApp({ store: opened.store })
+    for (const query of ["?$orderby=model", "?$filter=contains(model,'x')", "?$count=true", "/$count"]) {
+      const response = await app.request(`${devicesPath}${query}`)
+      expect(response.status).toBe(504)
+      const { code, message } = await failureOf(response)
+      expect(code).toBe("gatewayTimeout")
+      expect(message).toContain("'upgradeEligibility', 'healthStatus' or 'deviceName'")
+    }
+    for (const query of ["", "/d0007", "?$filter=deviceName eq 'x'", "?$orderby=deviceName", "?$skip=10"]) {
+      expect((await app.request(`${devicesPath}${query}`)).status).toBe(200)
+    }
+    expect((await app.request(`${devicesPath}/d0007`, jsonRequest("PATCH", { model: "x" }))).status).toBe(200)
+  })
+
+  it("is given up when its caller goes away", async () => {
+    await using opened = await filledStore({ firstPiece: 10, largestPiece: 10 })
+    const caller = new AbortController()
+    const asked = [
+      opened.store.search(standing, byModel, 5, () => caller.signal),
+      opened.store.count(standing, undefined, () => caller.signal),
+      opened.store.count(standing, undefined)
+    ]
+    setImmediate(() => caller.abort())
+    expect(await settled(asked)).toEqual([
+      "a query was stopped: abandoned",
+      "a query was stopped: abandoned",
+      "answered"
+    ])
+  })
+
+  it("is refused while as many as may are under way, and not afterwards", async () => {
+    await using opened = await filledStore({ firstPiece: 10, largestPiece: 10, mostScans: 2 })
+    const asked = Array.from({ length: 3 }, () => opened.store.count(standing, undefined))
+    expect(await settled(asked)).toEqual(["answered", "answered", "a query was stopped: busy"])
+    expect(await opened.store.count(standing, undefined)).toBe(ids.length)
+  })
+
+  it("takes its limit in PostgreSQL, too", async () => {
+    await using room = await postgresSchema()
+    const store = await openedStore(room.store, {}, 150)
+    try {
+      await store.fillEmpty(standing, blankDevices(Array.from({ length: 20_000 }, (_, index) => `d${index}`)))
+      const app = createApp({ store })
+      const part = (index: number) => `contains(tolower(toupper(id)),'no${index}')`
+      const filter = Array.from({ length: 60 }, (_, index) => part(index)).join(" or ")
+      const response = await app.request(`${devicesPath}?$filter=${encodeURIComponent(filter)}`)
+      expect(response.status).toBe(504)
+      expect((await app.request(`${devicesPath}/d7`)).status).toBe(200)
+    } finally {
+      await store.close()
+    }
+  })
+
+  it.for(["memory", "file"] as const)("gives booleans as booleans: in %s", async (kind) => {
+    await using room = await storeRoom(kind)
+    const store = await openedStore(room.store)
+    const facts = { id: documentedId, tenantAttached: true, tpmCheckFailed: false, ramCheckFailed: null }
+    await store.put(standing, [wholeDevice(facts)], "replace")
+    expect(await store.find(standing, documentedId)).toStrictEqual(wholeDevice(facts))
+    const { devices } = await store.search(standing, byModel, 5)
+    expect(devices).toStrictEqual([wholeDevice(facts)])
+    await store.close()
+  })
+})
