@@ -123,7 +123,9 @@ try {
   const together = await spent(() =>
     Promise.all(Array.from({ length: 8 }, () => body(`${service.url}${path}?$orderby=model`)))
   )
-  console.log(`8 × $orderby=model at once: ${together.toFixed(0)} ms; a device meanwhile: ${shown(await stopReading())}`)
+  console.log(
+    `8 × $orderby=model at once: ${together.toFixed(0)} ms; a device meanwhile: ${shown(await stopReading())}`
+  )
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
