@@ -6,10 +6,19 @@ import { text } from "node:stream/consumers"
 /** Where Node keeps what it compiled: not in the cache of whoever runs the tests. */
 const compiled = join(import.meta.dirname, "../node_modules/.cache/compiled")
 
-/** Starts a script of this package from source, as a supervisor would, with these variables and no others of ours. */
-export const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+/**
+ * Starts a script of this package from source, as a supervisor would, with these variables and no others of ours;
+ * `detached` from the terminal, whose Ctrl-C then does not reach it.
+ */
+export const started = (
+  script: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  detached = false
+) =>
   spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
     env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...env },
+    detached,
     stdio: ["pipe", "pipe", "pipe"]
   })
 
