@@ -1,11 +1,10 @@
 /** What keeps a database from its work without anybody's fault in a request. */
-export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong" | "abandoned"
+export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong"
 
-/** A query that was given up before it was answered. */
+/** A query that was given up before it was answered; see {@link DatabaseTrouble} for why. */
 export class QueryStopped extends Error {
   override readonly name = "QueryStopped"
-  /** It took longer than it may, so many others were under way that it did not begin, or its caller went away. */
-  readonly why: "tooLong" | "busy" | "abandoned"
+  readonly why: Extract<DatabaseTrouble, "tooLong" | "busy">
 
   constructor(why: QueryStopped["why"]) {
     super(`a query was stopped: ${why}`)

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely"
 import { QueryStopped } from "./database-trouble.ts"
 import type { Filter } from "./device-filter.ts"
 import { type Order, type Position, comparePositions, positionOf, reversed } from "./device-order.ts"
+import { ApiError } from "./errors.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import { devicesIn } from "./device-statements.ts"
 import type { Collection, DeviceQuery } from "./device-store.ts"
@@ -135,7 +136,8 @@ export const scansOf = (
       await turn()
       const begun = performance.now()
       if (begun > limits.until) throw new QueryStopped("tooLong")
-      if (limits.signal.aborted) throw new QueryStopped("abandoned")
+      // Nobody's fault, and nobody is there to be told.
+      if (limits.signal.aborted) throw new ApiError("gatewayTimeout", "The caller went away before it was answered.")
       const piece = pieces(after, size)
       after = await piece.last()
       if (!(await visit(piece.devices)) || after === undefined) return

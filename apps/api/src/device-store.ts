@@ -61,8 +61,8 @@ export interface DeviceStore {
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
   /**
    * At most `size` devices that a query asks for, in its order. No snapshot where the store has to look at many: a device
-   * that is written meanwhile is found as it was before or after. Given up, as `QueryStopped` or the database's own
-   * error, when it takes too long or `caller`, asked for only then, has gone away.
+   * that is written meanwhile is found as it was before or after. Fails when it takes too long, or when the `caller`, who
+   * is asked for only then, has gone away.
    */
   readonly search: (
     collection: Collection,
@@ -70,7 +70,7 @@ export interface DeviceStore {
     size: number,
     caller?: () => AbortSignal
   ) => Promise<DevicePage>
-  /** How many devices a filter is true for; all, without one. As `search`, no snapshot, and given up. */
+  /** How many devices a filter is true for; all, without one. As `search`, no snapshot, and not for long. */
   readonly count: (collection: Collection, filter: Filter | undefined, caller?: () => AbortSignal) => Promise<number>
   /** The device after the update. */
   readonly update: (

@@ -54,8 +54,7 @@ const troubles: Record<DatabaseTrouble, readonly [GraphErrorCode, string]> = {
     "gatewayTimeout",
     "The query took longer than the store may work on one, and was stopped. Compare 'upgradeEligibility', 'healthStatus' " +
       "or 'deviceName' with 'eq', which have indexes, or leave out '$orderby', '$skip' and '$count'."
-  ],
-  abandoned: ["gatewayTimeout", "The caller went away before its query was answered."]
+  ]
 }
 
 const troubleOf = (error: Error): ApiError | undefined => {
