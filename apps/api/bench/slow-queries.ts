@@ -73,12 +73,12 @@ const body = async (url: string): Promise<void> => {
 /** Latencies of single devices, one after the other, until told to stop. */
 const reading = (url: string) => {
   const latencies: Array<number> = []
-  let goesOn = true
+  const load = { goesOn: true }
   const done = (async () => {
-    while (goesOn) latencies.push(await spent(() => body(url)))
+    while (load.goesOn) latencies.push(await spent(() => body(url)))
   })()
   return async (): Promise<ReadonlyArray<number>> => {
-    goesOn = false
+    load.goesOn = false
     await done
     return latencies
   }

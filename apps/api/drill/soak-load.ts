@@ -42,6 +42,9 @@ const once = async (address: string, init: RequestInit = {}): Promise<Answer | u
   }
 }
 
+const post = (address: string, body: object): Promise<Answer | undefined> =>
+  once(address, { method: "POST", headers: json, body: JSON.stringify(body) })
+
 const isPassing = (answer: Answer | undefined): answer is undefined =>
   answer === undefined || answer.status === 429 || answer.status >= 500
 
@@ -177,7 +180,11 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   "updates by our client": {
     weight: 2,
     run: async (target, { own }) => {
-      const changes = some(target, own, 8).map((deviceId) => ({ ...keyOf(deviceId), update: next(target, deviceId) }))
+      const changes = some(target, own, 8).map((deviceId) => ({
+        metricId: "allDevices",
+        deviceId,
+        update: next(target, deviceId)
+      }))
       for await (const outcome of target.client.updateDevices(changes)) {
         const { deviceId } = outcome.change
         if (outcome.kind === "updated" && outcome.differing.length === 0) target.model.acknowledge(deviceId)
@@ -294,19 +301,17 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
     weight: 1,
     run: async (target, { name }) => {
       const metric = `${target.url}/beta${metrics}/${name}`
-      const make = (path: string, body: object) =>
-        once(path, { method: "POST", headers: json, body: JSON.stringify(body) })
       // One that is there already is left from an answer that did not arrive.
-      await make(`${target.url}/beta${metrics}`, { id: name })
+      await post(`${target.url}/beta${metrics}`, { id: name })
       const acknowledged: Array<string> = []
       for (const id of ["a", "b", "c"]) {
-        const answer = await make(`${metric}/metricDevices`, { id, ...updateOf(1) })
+        const answer = await post(`${metric}/metricDevices`, { id, ...updateOf(1) })
         if (answer?.status === 201) acknowledged.push(id)
       }
       const { status, body } = await insist(`${metric}/metricDevices`)
       const devices = status === 200 ? (body as Page<WholeDevice>).value : []
-      const there = devices.filter((device) => numberIn(device) === 1).map(({ id }) => id)
-      for (const id of acknowledged) if (!there.includes(id)) target.model.breach(`${name} has lost ${id}`)
+      const there = new Set(devices.filter((device) => numberIn(device) === 1).map(({ id }) => id))
+      for (const id of acknowledged) if (!there.has(id)) target.model.breach(`${name} has lost ${id}`)
       for (;;) {
         const deleted = await once(metric, { method: "DELETE" })
         if (!isPassing(deleted)) break

@@ -58,7 +58,7 @@ export interface SoakOutcome {
   readonly broken: ReadonlyArray<string>
   readonly brokenCount: number
   /** How often the service answered with each status, by its log; 444 is a connection that was reset. */
-  readonly statuses: ReadonlyMap<string, number>
+  readonly statuses: ReadonlyMap<number, number>
   readonly samples: ReadonlyArray<MemorySample>
   readonly trends: ReadonlyArray<Trend>
 }
@@ -84,21 +84,28 @@ const faults: FaultScriptInput = {
   ]
 }
 
+/** What is looked at in the service's log. */
+interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly status?: number
+}
+
 /** The service in a process of its own, with an inspector, out of reach of this terminal's Ctrl-C. */
 const startedService = async (env: Readonly<Record<string, string>>) => {
   const child = started("main.ts", [], { WFA_PORT: "0", NODE_OPTIONS: "--inspect=127.0.0.1:0", ...env }, true)
   const kill = () => void child.kill("SIGKILL")
   process.once("exit", kill)
   const inspector = Promise.withResolvers<string>()
-  const statuses = new Map<string, number>()
+  const statuses = new Map<number, number>()
   const failures: Array<string> = []
   createInterface({ input: child.stderr }).on("line", (line) => {
     const address = inspectorAddress.exec(line)?.[1]
     if (address !== undefined) inspector.resolve(address)
     if (!line.startsWith("{")) return
-    const { level, msg, status } = JSON.parse(line) as Readonly<Record<"level" | "msg" | "status", unknown>>
-    if (status !== undefined) statuses.set(String(status), (statuses.get(String(status)) ?? 0) + 1)
-    if (Number(level) >= 50 && failures.length < 10) failures.push(String(msg))
+    const { level, msg, status } = JSON.parse(line) as LogLine
+    if (status !== undefined) statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    if (level >= 50 && failures.length < 10) failures.push(msg)
   })
   const lines = createInterface({ input: child.stdout })
   const [line] = (await Promise.race([once(lines, "line"), ended(child).then(() => [])])) as ReadonlyArray<string>
@@ -151,8 +158,8 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
     const untouched = fleet.filter((_, index) => index % 3 === 0)
     const target: Target = { url: service.url, client, model, fleet, untouched, random: plan.random }
 
-    let isWorking = true
-    const goesOn = () => isWorking && !plan.until.aborted && given < (plan.mostTasks ?? Infinity)
+    const load = { isWorking: true }
+    const goesOn = () => load.isWorking && !plan.until.aborted && given < (plan.mostTasks ?? Infinity)
     // A pause keeps callers from their next task; those that are at one finish it.
     let pause: Promise<void> = Promise.resolve()
     const busy = new Set<Promise<unknown>>()
@@ -182,16 +189,13 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
     }
 
     await play(service.url, faults)
-    const working = Promise.all(callers.map(called)).finally(() => (isWorking = false))
-    const over = working.then(
-      () => {},
-      () => {}
-    )
-    while (isWorking) {
+    const working = Promise.all(callers.map(called)).finally(() => (load.isWorking = false))
+    const over = Promise.allSettled([working])
+    while (load.isWorking) {
       const patience = new AbortController()
       await Promise.race([over, setTimeout(plan.sampleSeconds * 1_000, undefined, { signal: patience.signal })])
       patience.abort()
-      if (isWorking) await look()
+      if (load.isWorking) await look()
     }
     await working
     await look()
@@ -238,9 +242,9 @@ const table = (rows: ReadonlyArray<readonly [string, string, string]>): string =
 const listed = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([name, count]) => `${count} ${name}`).join(", ")
 
-const statusesIn = (counts: ReadonlyMap<string, number>): string =>
+const statusesIn = (counts: ReadonlyMap<number, number>): string =>
   [...counts]
-    .toSorted()
+    .toSorted(([a], [b]) => a - b)
     .map(([status, count]) => `${status}: ${count}`)
     .join(", ")
 

@@ -3,7 +3,7 @@ import { type PropertyName, type WholeDevice, propertyNames } from "@workanywher
 import type { Kysely } from "kysely"
 import { QueryStopped } from "./database-trouble.ts"
 import type { Filter } from "./device-filter.ts"
-import { type Order, type Position, comparePositions, positionOf, reversed } from "./device-order.ts"
+import { type Position, comparePositions, positionOf, reversed } from "./device-order.ts"
 import { ApiError } from "./errors.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import { devicesIn } from "./device-statements.ts"

@@ -66,14 +66,15 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   process.stdout.write(`listening on ${service.url}\n`)
 }
 
+// Imported when needed, with the libraries that read its files: a start has no use for them.
+const importCommand = () => import("./import-command.ts")
+
 /** What the `wfa-api` command does with its arguments and an environment. */
 export const run = async (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>
 ): Promise<void> => {
   const [command, ...rest] = args
-  // Imported when needed, with the libraries that read its files: a start has no use for them.
-  const importCommand = () => import("./import-command.ts")
   if (command === "import" && !rest.includes("--help")) return (await importCommand()).runImport(rest, env)
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)

@@ -11,6 +11,8 @@ const bindable = (value: unknown): SQLInputValue => {
   throw new TypeError(`SQLite cannot hold a value of type ${typeof value}`)
 }
 
+const boundTo = (parameters: ReadonlyArray<unknown>): ReadonlyArray<SQLInputValue> => parameters.map(bindable)
+
 const mostStatements = 200
 
 /**
@@ -28,15 +30,14 @@ const adapted = (statement: StatementSync): SqliteStatement => {
     }
     return row
   }
-  const bound = (parameters: ReadonlyArray<unknown>) => parameters.map(bindable)
   return {
     reader: columns.length > 0,
     // The types do not follow what was set above.
     all: (parameters) =>
-      (statement.all(...bound(parameters)) as unknown as ReadonlyArray<ReadonlyArray<SQLOutputValue>>).map(rowOf),
-    run: (parameters) => statement.run(...bound(parameters)),
+      (statement.all(...boundTo(parameters)) as unknown as ReadonlyArray<ReadonlyArray<SQLOutputValue>>).map(rowOf),
+    run: (parameters) => statement.run(...boundTo(parameters)),
     iterate: function* (parameters) {
-      for (const values of statement.iterate(...bound(parameters))) {
+      for (const values of statement.iterate(...boundTo(parameters))) {
         yield rowOf(values as unknown as ReadonlyArray<SQLOutputValue>)
       }
     }
