@@ -8,7 +8,6 @@ import type { SoakModel } from "./soak-model.ts"
 export interface Target {
   /** Root of the service. */
   readonly url: string
-  readonly client: PromiseClient
   readonly model: SoakModel
   /** The devices that were there at first; nobody deletes one of them. */
   readonly fleet: ReadonlyArray<WholeDevice>
@@ -127,6 +126,8 @@ const keyOf = (deviceId: string) => ({ metricId: "allDevices", deviceId })
 /** One of the callers: its devices are written by nobody else, and it does one thing after the other. */
 export interface Caller {
   readonly name: string
+  /** An app of its own to the service: being throttled, it keeps no other from its work. */
+  readonly client: PromiseClient
   readonly own: ReadonlyArray<string>
   /** Ids that it makes and takes away again, always the same few. */
   readonly comeAndGo: ReadonlyArray<string>
@@ -172,20 +173,20 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   },
   "update by our client": {
     weight: 15,
-    run: async (target, { own }) => {
+    run: async (target, { client, own }) => {
       const id = pick(target, own)
-      await settleCall(target, id, target.client.updateDevice(keyOf(id), next(target, id)))
+      await settleCall(target, id, client.updateDevice(keyOf(id), next(target, id)))
     }
   },
   "updates by our client": {
     weight: 2,
-    run: async (target, { own }) => {
+    run: async (target, { client, own }) => {
       const changes = some(target, own, 8).map((deviceId) => ({
         metricId: "allDevices",
         deviceId,
         update: next(target, deviceId)
       }))
-      for await (const outcome of target.client.updateDevices(changes)) {
+      for await (const outcome of client.updateDevices(changes)) {
         const { deviceId } = outcome.change
         if (outcome.kind === "updated" && outcome.differing.length === 0) target.model.acknowledge(deviceId)
         else {
@@ -241,8 +242,8 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   },
   walk: {
     weight: 1,
-    run: async (target) => {
-      const rows = target.client.listDevices("allDevices", { select: ["id", "deviceName"], pageSize: 300 })
+    run: async (target, { client }) => {
+      const rows = client.listDevices("allDevices", { select: ["id", "deviceName"], pageSize: 300 })
       const seen: Array<string> = []
       for await (const { id, deviceName } of rows) {
         seen.push(id ?? "")
@@ -254,17 +255,17 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   },
   "walk in an order": {
     weight: 1,
-    run: async (target) => {
+    run: async (target, { client }) => {
       const orderBy = pick(target, [["windowsScore desc"], ["model", "deviceName desc"], ["healthStatus"]] as const)
-      const rows = target.client.listDevices("allDevices", { select: ["id"], orderBy: [...orderBy], pageSize: 400 })
+      const rows = client.listDevices("allDevices", { select: ["id"], orderBy: [...orderBy], pageSize: 400 })
       expectEach(target, `a walk by ${orderBy.join()}`, await listed(rows), target.untouched)
     }
   },
   "filtered walk": {
     weight: 1,
-    run: async (target) => {
+    run: async (target, { client }) => {
       const part = pick(target, target.untouched).model ?? ""
-      const rows = target.client.listDevices("allDevices", {
+      const rows = client.listDevices("allDevices", {
         select: ["id"],
         filter: `contains(model,'${part.replaceAll("'", "''")}') and upgradeEligibility ne 'unknown'`
       })
@@ -284,7 +285,7 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   },
   "create or delete": {
     weight: 8,
-    run: async (target, { comeAndGo }) => {
+    run: async (target, { client, comeAndGo }) => {
       const id = pick(target, comeAndGo)
       const address = `${target.url}/beta${collection}`
       if (target.model.settled(id) === "absent") {
@@ -294,7 +295,7 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
       target.model.attempt(id, "absent")
       return target.random() < 0.5
         ? settle(target, id, await once(`${target.url}/beta${pathOf(id)}`, { method: "DELETE" }), 204)
-        : settleCall(target, id, target.client.deleteDevice(keyOf(id)))
+        : settleCall(target, id, client.deleteDevice(keyOf(id)))
     }
   },
   "a metric's life": {
@@ -322,11 +323,11 @@ const tasks: Readonly<Record<string, { readonly weight: number; readonly run: Ta
   },
   reports: {
     weight: 1,
-    run: async (target) => {
-      const { totalDeviceCount } = await target.client.getHardwareReadiness()
+    run: async (target, { client }) => {
+      const { totalDeviceCount } = await client.getHardwareReadiness()
       if ((totalDeviceCount ?? 0) < target.fleet.length)
         target.model.breach(`a report counted ${totalDeviceCount} devices`)
-      await target.client.summarizeDevices()
+      await client.summarizeDevices()
     }
   }
 }

@@ -29,7 +29,7 @@ export interface SoakModel {
   /** What anyone read; `since` is what was acknowledged before the read was sent. */
   readonly read: (id: string, found: Partial<WholeDevice> | undefined, since: State) => void
   /** What all devices are when nothing is under way any more. */
-  readonly finish: (found: ReadonlyMap<string, WholeDevice>) => void
+  readonly finish: (where: string, found: ReadonlyMap<string, WholeDevice>) => void
   readonly breach: (sentence: string) => void
   /** How many promises were broken, and the first of them as sentences. */
   readonly breaches: () => { readonly count: number; readonly sentences: ReadonlyArray<string> }
@@ -96,13 +96,14 @@ export const soakModel = (): SoakModel => {
       const newest = Math.max(...[known.settled, known.attempted ?? -1].map((one) => (one === "absent" ? -1 : one)))
       if (!isBetween || state > newest) breach(`${id} was read as ${state} after ${since} was acknowledged`)
     },
-    finish: (found) => {
+    finish: (where, found) => {
       for (const [id, known] of devices) {
         const state = stateOf(id, known, found.get(id))
         const allowed = known.attempted === undefined ? [known.settled] : [known.settled, known.attempted]
-        if (!allowed.includes(state)) breach(`in the end ${id} is ${state}, and not ${allowed.join(" or ")}`)
+        if (!allowed.includes(state)) breach(`in the end, ${where}, ${id} is ${state}, and not ${allowed.join(" or ")}`)
       }
-      for (const id of found.keys()) if (!devices.has(id)) breach(`in the end there is ${id}, which nobody made`)
+      for (const id of found.keys())
+        if (!devices.has(id)) breach(`in the end, ${where}, there is ${id}, which nobody made`)
     },
     breach,
     breaches: () => ({ count, sentences }),

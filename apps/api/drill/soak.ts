@@ -68,8 +68,7 @@ const faults: FaultScriptInput = {
   seed: 1,
   rules: [
     { when: { percent: 0.1, batchItem: false }, effect: { kind: "throttle" } },
-    // It stops all callers of our client for a second, so there are few of them.
-    { when: { percent: 0.02, batchItem: false }, effect: { kind: "throttle", retryAfterSeconds: 1 } },
+    { when: { percent: 0.1, batchItem: false }, effect: { kind: "throttle", retryAfterSeconds: 1 } },
     { when: { percent: 0.05, batchItem: false }, effect: { kind: "throttleAs500" } },
     { when: { percent: 0.3 }, effect: { kind: "unavailable" } },
     { when: { percent: 0.2 }, effect: { kind: "unavailable", at: "after" } },
@@ -134,7 +133,9 @@ const play = async (url: string, script: FaultScriptInput): Promise<void> => {
 /** Runs a soak, and gives what came of it. */
 export const soak = async (plan: Soak): Promise<SoakOutcome> => {
   const service = await startedService({ WFA_STORE: plan.store, WFA_FLEET: String(plan.devices) })
-  const client = createGraphClient({ baseUrl: `${service.url}/beta`, app: crypto.randomUUID() })
+  const clients = Array.from({ length: plan.connections }, () =>
+    createGraphClient({ baseUrl: `${service.url}/beta`, app: crypto.randomUUID() })
+  )
   const model = soakModel()
   const begun = performance.now()
   const seconds = () => (performance.now() - begun) / 1_000
@@ -149,14 +150,15 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
     }
     for (const device of fleet) model.add(device, 0)
     const written = fleet.filter((_, index) => index % 3 !== 0)
-    const callers = Array.from({ length: plan.connections }, (_, number): Caller => ({
+    const callers = clients.map((client, number): Caller => ({
+      client,
       name: `soak ${number}`,
       own: written.filter((_, index) => index % plan.connections === number).map(({ id }) => id),
       comeAndGo: Array.from({ length: 10 }, (_, index) => `made ${number} ${index}`)
     }))
     for (const device of callers.flatMap(madeBy)) model.add(device, "absent")
     const untouched = fleet.filter((_, index) => index % 3 === 0)
-    const target: Target = { url: service.url, client, model, fleet, untouched, random: plan.random }
+    const target: Target = { url: service.url, model, fleet, untouched, random: plan.random }
 
     const load = { isWorking: true }
     const goesOn = () => load.isWorking && !plan.until.aborted && given < (plan.mostTasks ?? Infinity)
@@ -201,14 +203,14 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
     await look()
 
     await play(service.url, {})
-    model.finish(await walked({ url: service.url, model }))
+    model.finish("by its lists", await walked({ url: service.url, model }))
   } finally {
-    await client.close()
+    await Promise.all(clients.map((client) => client.close()))
     service.probe.close()
     const { code } = await service.stop()
     if (code !== 0) model.breach(`the service ended with ${code}`)
   }
-  model.finish(await afterwards(plan.store))
+  model.finish("by its store", await afterwards(plan.store))
   for (const sentence of integrityOf(plan.store)) model.breach(sentence)
   for (const failure of service.failures) model.breach(`the service says in its log: ${failure}`)
   const { count, sentences } = model.breaches()
@@ -248,7 +250,7 @@ const statusesIn = (counts: ReadonlyMap<number, number>): string =>
     .map(([status, count]) => `${status}: ${count}`)
     .join(", ")
 
-const help = `pnpm soak [--seconds 600] [--store sqlite:<file>|postgres://…] [--connections 16] [--rate 400] [--devices 1500]
+const help = `pnpm soak [--seconds 600] [--store sqlite:<file>|postgres://…] [--connections 32] [--rate 400] [--devices 1500]
 
 A store that is named has to be empty; without one it is a file that is removed afterwards. Exit codes: 0 all promises kept and memory flat,
 1 a promise broken or memory grows, 2 wrong arguments, 130 interrupted with nothing wrong so far.
@@ -265,7 +267,7 @@ const main = async (): Promise<number> => {
     options: {
       seconds: { type: "string", default: "600" },
       store: { type: "string" },
-      connections: { type: "string", default: "16" },
+      connections: { type: "string", default: "32" },
       rate: { type: "string", default: "400" },
       devices: { type: "string", default: "1500" },
       help: { type: "boolean" }

@@ -63,14 +63,18 @@ describe("the model of a soak", () => {
     model.resolve("a", withUpdate(2))
     model.attempt("a", "absent")
     model.resolve("a", undefined)
-    model.finish(new Map())
+    model.finish("by its lists", new Map())
     expect(model.breaches()).toEqual({ count: 0, sentences: [] })
     expect(model.tally).toEqual({ acknowledged: 2, unknown: 2, tookEffect: 1 })
   })
 
   it("notices a lost write, an older one, half a write, and devices that are gone or that nobody made", () => {
-    expect(breached((model) => model.finish(new Map([["a", withUpdate(1)]])))).toEqual(["in the end a is 1, and not 2"])
-    expect(breached((model) => model.finish(new Map()))).toEqual(["in the end a is absent, and not 2"])
+    expect(breached((model) => model.finish("by its lists", new Map([["a", withUpdate(1)]])))).toEqual([
+      "in the end, by its lists, a is 1, and not 2"
+    ])
+    expect(breached((model) => model.finish("by its lists", new Map()))).toEqual([
+      "in the end, by its lists, a is absent, and not 2"
+    ])
     expect(breached((model) => model.read("a", withUpdate(1), 2))).toEqual(["a was read as 1 after 2 was acknowledged"])
     expect(breached((model) => model.read("a", withUpdate(7), 2))).toHaveLength(1)
     expect(breached((model) => model.read("a", { ...withUpdate(2), windowsScore: 99 }, 2))).toEqual([
@@ -86,13 +90,14 @@ describe("the model of a soak", () => {
     expect(
       breached((model) =>
         model.finish(
+          "by its lists",
           new Map([
             ["a", withUpdate(2)],
             ["b", stranger]
           ])
         )
       )
-    ).toEqual(["in the end there is b, which nobody made"])
+    ).toEqual(["in the end, by its lists, there is b, which nobody made"])
   })
 
   it("tells memory that grows from memory that goes up and down", () => {
