@@ -63,42 +63,46 @@ export interface Scans {
   readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
 }
 
-/** A stretch of the ids, from which devices can be chosen. */
-type Piece = ReturnType<ReturnType<typeof piecesOf>>
-
-/** Makes a query over at most so many devices behind an id; only those that an index leads to, where one does. */
-const piecesOf =
-  (kysely: Kysely<Tables>, { tenant, metric }: Collection, filter: Filter | undefined, descending: boolean) =>
-  (after: string | undefined, size: number) => {
-    const those = filtered(
-      kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric),
-      servedPart(filter)
+/** Stretches of a collection's ids; only of those that an index leads to, where one does. */
+const stretchesOf = (
+  kysely: Kysely<Tables>,
+  { tenant, metric }: Collection,
+  filter: Filter | undefined,
+  descending: boolean
+) => {
+  const those = filtered(
+    kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric),
+    servedPart(filter)
+  )
+  const behind = (after: string | undefined) =>
+    (after === undefined ? those : those.where("id", descending ? "<" : ">", after)).orderBy(
+      "id",
+      descending ? "desc" : "asc"
     )
-    const behind = after === undefined ? those : those.where("id", descending ? "<" : ">", after)
-    const stretch = behind.orderBy("id", descending ? "desc" : "asc")
-    return {
-      /** The last of its ids, when there are as many as were asked for. */
-      last: async (): Promise<string | undefined> => {
-        const { id } =
-          (await stretch
-            .select("id")
-            .limit(1)
-            .offset(size - 1)
-            .executeTakeFirst()) ?? {}
-        return id
-      },
-      // Limited, it is not made one with the query around it, which would have SQLite choose other indexes.
-      devices: filtered(
-        kysely.selectFrom(
-          stretch
-            .select(["tenant", "metric", ...propertyNames])
-            .limit(size)
-            .as("devices")
-        ),
-        filter
-      )
+  return {
+    /** Where a stretch of so many devices ends; `undefined` when there are fewer. */
+    endOf: async (after: string | undefined, size: number): Promise<string | undefined> => {
+      const last = behind(after)
+        .select("id")
+        .limit(1)
+        .offset(size - 1)
+      return (await last.executeTakeFirst())?.id
+    },
+    /**
+     * Of a stretch, the devices that the filter is true for. By its ends and not by a number: another process can write
+     * between the two statements, and then neither a device more nor one less belongs to it.
+     */
+    devices: (after: string | undefined, end: string | undefined) => {
+      const stretch = end === undefined ? behind(after) : behind(after).where("id", descending ? ">=" : "<=", end)
+      // A limit, though one that is never reached, keeps SQLite from making this one with the query around it, for which
+      // it would choose other indexes.
+      const alone = stretch.select(["tenant", "metric", ...propertyNames]).limit(Number.MAX_SAFE_INTEGER)
+      return filtered(kysely.selectFrom(alone.as("devices")), filter)
     }
   }
+}
+
+type Stretches = ReturnType<typeof stretchesOf>
 
 /** What ends a scan early. */
 interface Limits {
@@ -123,12 +127,12 @@ export const scansOf = (
     return mine
   }
 
-  /** Calls `visit` with one piece after the other until it returns false, or none is left. */
+  /** Calls `visit` with the devices of one piece after the other until it returns false, or none is left. */
   const eachPiece = async (
-    pieces: ReturnType<typeof piecesOf>,
+    stretches: Stretches,
     first: string | undefined,
     limits: Limits,
-    visit: (devices: Piece["devices"]) => Promise<boolean>
+    visit: (devices: ReturnType<Stretches["devices"]>) => Promise<boolean>
   ): Promise<void> => {
     let size = firstPiece
     let after = first
@@ -138,9 +142,9 @@ export const scansOf = (
       if (begun > limits.until) throw new QueryStopped("tooLong")
       // Nobody's fault, and nobody is there to be told.
       if (limits.signal.aborted) throw new ApiError("gatewayTimeout", "The caller went away before it was answered.")
-      const piece = pieces(after, size)
-      after = await piece.last()
-      if (!(await visit(piece.devices)) || after === undefined) return
+      const end = await stretches.endOf(after, size)
+      if (!(await visit(stretches.devices(after, end))) || end === undefined) return
+      after = end
       const times = Math.min(2, Math.max(0.5, pieceMillis / (performance.now() - begun)))
       size = Math.min(largestPiece, Math.max(Math.min(firstPiece, smallestPiece), Math.floor(size * times)))
     }
@@ -164,9 +168,9 @@ export const scansOf = (
     limits: Limits
   ): Promise<ReadonlyArray<WholeDevice>> => {
     const found: Array<WholeDevice> = []
-    const pieces = piecesOf(kysely, collection, filter, order[0]?.descending === true)
+    const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
     const start = after === undefined ? undefined : String(after[0])
-    await eachPiece(pieces, start, limits, async (devices) => {
+    await eachPiece(stretches, start, limits, async (devices) => {
       const rows = await ordered(devices, order)
         .select(propertyNames)
         .limit(most - found.length)
@@ -185,7 +189,7 @@ export const scansOf = (
     limits: Limits
   ): Promise<ReadonlyArray<WholeDevice>> => {
     let best: ReadonlyArray<{ readonly device: WholeDevice; readonly place: Position }> = []
-    await eachPiece(piecesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+    await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
       const behind = after === undefined ? devices : startingBehind(devices, order, after)
       const last = best.length === most ? best.at(-1) : undefined
       const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
@@ -226,7 +230,7 @@ export const scansOf = (
     count: (collection, filter, signal) =>
       scan(signal, async (limits) => {
         let counted = 0
-        await eachPiece(piecesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+        await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
           const { total } = await devices
             .select(({ fn }) => fn.countAll<number>().as("total"))
             .executeTakeFirstOrThrow()

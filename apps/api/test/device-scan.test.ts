@@ -2,9 +2,11 @@ import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
+import { openDatabase } from "../src/database.ts"
 import { deviceFilter } from "../src/device-filter.ts"
 import { deviceOrder, orderById, positionOf } from "../src/device-order.ts"
-import type { ScanOptions } from "../src/device-scan.ts"
+import { type ScanOptions, scansOf } from "../src/device-scan.ts"
+import type { Tables } from "../src/migrations.ts"
 import { device, order, sorted, texts } from "./conditions.ts"
 import {
   blankDevices,
@@ -62,43 +64,61 @@ describe("a query that has to look at many devices", () => {
     expect(turns).toBe(others)
   })
 
-  it("meets every device that nobody touched exactly once, whatever is written between its pieces", async () => {
+  it("meets every device that nobody touched exactly once, whatever is written meanwhile", async () => {
     const devices = fc.uniqueArray(device, { selector: ({ id }) => id, minLength: 1, maxLength: 25 })
-    const changes = fc.array(
-      fc.record({ which: fc.nat(99), model: fc.constantFrom(...texts), removes: fc.boolean() }),
-      { maxLength: 30 }
+    const tasks = fc.array(
+      fc.record({
+        does: fc.constantFrom("create", "remove", "update"),
+        which: fc.nat(99),
+        made: device,
+        model: fc.constantFrom(...texts)
+      }),
+      { maxLength: 40 }
     )
     await fc.assert(
-      fc.asyncProperty(devices, order, fc.integer({ min: 1, max: 5 }), changes, async (rows, keys, size, writes) => {
-        const store = await openedStore("memory", { firstPiece: 1, largestPiece: 2 })
-        await store.put(standing, rows, "replace")
+      fc.asyncProperty(devices, order, fc.integer({ min: 1, max: 5 }), tasks, async (rows, keys, size, writes) => {
+        await using room = await storeRoom("file")
+        const others = await openedStore(room.store)
+        await others.put(standing, rows, "replace")
         const text = keys.map(({ name, direction }) => name + direction).join(",")
         const asked = deviceOrder(text === "" ? undefined : text)
         const touched = new Set<string>()
-        const seen: Array<string> = []
-        let walking = true
-        const writing = (async () => {
-          for (const { which, model, removes } of writes) {
-            if (!walking) return
-            const id = rows[which % rows.length]?.id ?? ""
+        const left = writes.values()
+        const write = async () => {
+          for (const { does, which, made, model } of left) {
+            const id = does === "create" ? made.id : (rows[which % rows.length]?.id ?? "")
             touched.add(id)
-            if (removes) await store.remove(standing, id)
-            else await store.update(standing, id, { model, windowsScore: which })
+            if (does === "create") await others.create(standing, made)
+            else if (does === "remove") await others.remove(standing, id)
+            else await others.update(standing, id, { model, windowsScore: which })
+            return
           }
-        })()
+        }
+        // Another process can write between any two statements.
+        const database = await openDatabase<Tables>(room.store)
+        const kysely = database.kysely.withPlugin({
+          transformQuery: ({ node }) => node,
+          transformResult: async ({ result }) => {
+            await write()
+            return result
+          }
+        })
+        const scans = scansOf(kysely, 60_000, { firstPiece: 2, largestPiece: 3 })
+        const { signal } = new AbortController()
+        // True for every device, and no index serves it.
+        const filter = deviceFilter("id ne 'nobody'", { unknownMembers: false })
+        const seen: Array<string> = []
         let last: WholeDevice | undefined
         for (let more = true; more;) {
           const after = last && positionOf(asked, last)
-          // The id is not null for any device, so all match; the filter is there for the index to be of no use.
-          const filter = deviceFilter("id ne 'nobody'", { unknownMembers: false })
-          const page = await store.search(standing, { filter, order: asked, after, skip: 0 }, size)
-          seen.push(...page.devices.map(({ id }) => id))
-          last = page.devices.at(-1) ?? last
-          more = page.more
+          const found = await scans.search(standing, { filter, order: asked, after, skip: 0 }, size + 1, signal)
+          const page = found.slice(0, size)
+          seen.push(...page.map(({ id }) => id))
+          last = page.at(-1) ?? last
+          more = found.length > size
         }
-        walking = false
-        await writing
-        await store.close()
+        await database.close()
+        await others.close()
         const untouched = rows.filter(({ id }) => !touched.has(id))
         const ofThose = new Set(untouched.map(({ id }) => id))
         expect(seen.filter((id) => ofThose.has(id))).toEqual(sorted(untouched, keys).map(({ id }) => id))
