@@ -33,7 +33,7 @@ const variant = async (name: string) => {
   const args = ["--conditions=@workanywhere/source", script, name, folder]
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] })
   const [line] = (await once(child.stdout, "data")) as [Buffer]
-  return { url: line.toString().trim().replace("listening on ", ""), stop: () => child.kill() }
+  return { name, url: line.toString().trim().replace("listening on ", ""), stop: () => child.kill() }
 }
 
 interface Measured {
@@ -99,7 +99,7 @@ end`
   }
 
   const layers = values.layers ? ["hono", "memory", "file", "recorded"] : []
-  const others = await Promise.all(["bare", ...layers].map(async (name) => ({ name, ...(await variant(name)) })))
+  const others = await Promise.all(["bare", ...layers].map(variant))
   const servers = [...others, { name: "service", url: service.url }]
   const measured = new Map<string, Array<Measured>>()
   try {

@@ -10,6 +10,8 @@ import { parseArgs } from "node:util"
 import { type Page, type WholeDevice, deviceJsonLine, propertyNames } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { openDatabase } from "../src/database.ts"
+import { deviceFilter } from "../src/device-filter.ts"
+import { orderById } from "../src/device-order.ts"
 import { deviceStoreOn, localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
 import { type Tables, migrate } from "../src/migrations.ts"
 import { ran, running } from "../test/process.ts"
@@ -157,27 +159,21 @@ try {
     ids.push(after)
     if (!more) break
   }
-  const { kysely } = database
-  const matching = (column: "upgradeEligibility" | "healthStatus" | "deviceName", value: string) => (id: string) =>
-    kysely
-      .selectFrom("devices")
-      .where("tenant", "=", collection.tenant)
-      .where("metric", "=", collection.metric)
-      .where(column, "=", value)
-      .where("id", ">", id)
-      .select(propertyNames)
-      .orderBy("id")
-      .limit(101)
-      .execute()
+  const matching = (text: string) => {
+    const filter = deviceFilter(text, { unknownMembers: false })
+    return async (id: string) =>
+      (await store.search(collection, { filter, order: orderById, after: [id], skip: 0 }, 100)).json
+  }
   const sample = await store.find(collection, ids[7] ?? "")
+  const byName = matching(`deviceName eq '${sample?.deviceName}'`)
   const reads: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-    "a device": (id) => store.find(collection, id),
-    "a page of 100": (id) => store.page(collection, id, 100),
-    "100 that are capable": matching("upgradeEligibility", "capable"),
-    "100 of unknown eligibility": matching("upgradeEligibility", "unknown"),
-    "100 of an eligibility that none has": matching("upgradeEligibility", "none"),
-    "100 that meet the goals": matching("healthStatus", "meetingGoals"),
-    "by name": (id) => matching("deviceName", sample?.deviceName ?? "")(id < "8" ? "" : id)
+    "a device": (id) => store.findJson(collection, id),
+    "a page of 100": async (id) => (await store.page(collection, id, 100)).json,
+    "100 that are capable": matching("upgradeEligibility eq 'capable'"),
+    "100 of unknown eligibility": matching("upgradeEligibility eq 'unknown'"),
+    "100 of an eligibility that none has": matching("upgradeEligibility eq 'unknownFutureValue'"),
+    "100 that meet the goals": matching("healthStatus eq 'meetingGoals'"),
+    "by name": (id) => byName(id < "8" ? "" : id)
   }
   const durations = new Map<string, Array<number>>()
   for (let turn = 0; turn < 400; turn++) {

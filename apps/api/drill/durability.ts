@@ -35,7 +35,7 @@ export interface RoundOutcome {
 }
 
 /** Writes a number to properties of every kind, so that half an update would show. */
-const updateOf = (number: number): DeviceUpdate => ({
+export const updateOf = (number: number): DeviceUpdate => ({
   deviceName: `update ${number}`,
   serialNumber: `update ${number}`,
   osVersion: `update ${number}`,
@@ -45,9 +45,12 @@ const updateOf = (number: number): DeviceUpdate => ({
   healthStatus: number % 2 === 0 ? "meetingGoals" : "needsAttention"
 })
 
-const numberIn = ({ deviceName }: WholeDevice): number => Number(/^update (\d+)$/.exec(deviceName ?? "")?.[1] ?? 0)
+/** Which update a device holds; 0 for none. */
+export const numberIn = ({ deviceName }: WholeDevice): number =>
+  Number(/^update (\d+)$/.exec(deviceName ?? "")?.[1] ?? 0)
 
-const isWhole = (device: WholeDevice, before: WholeDevice): boolean => {
+/** Whether a device is as it was before, or as one update of it left it. */
+export const isWhole = (device: WholeDevice, before: WholeDevice): boolean => {
   const number = numberIn(device)
   const expected: WholeDevice = number === 0 ? before : { ...before, ...updateOf(number) }
   return Object.entries(expected).every(([name, value]) => Reflect.get(device, name) === value)
@@ -74,7 +77,8 @@ const everyDevice = async (store: DeviceStore): Promise<ReadonlyMap<string, Whol
   return new Map(devices.map((device) => [device.id, device]))
 }
 
-const afterwards = async (setting: DurabilityDrill["store"]): Promise<ReadonlyMap<string, WholeDevice>> => {
+/** Every device that a store has when nobody uses it. */
+export const afterwards = async (setting: DurabilityDrill["store"]): Promise<ReadonlyMap<string, WholeDevice>> => {
   const store = await openDeviceStore(setting)
   try {
     return await everyDevice(store)
@@ -83,8 +87,8 @@ const afterwards = async (setting: DurabilityDrill["store"]): Promise<ReadonlyMa
   }
 }
 
-/** SQLite's own opinion of a file. */
-const integrityOf = (setting: DurabilityDrill["store"]): ReadonlyArray<string> => {
+/** SQLite's own opinion of a file: one sentence for each thing that is wrong. */
+export const integrityOf = (setting: DurabilityDrill["store"]): ReadonlyArray<string> => {
   if (!setting.startsWith("sqlite:")) return []
   using database = new DatabaseSync(setting.slice("sqlite:".length))
   const rows = database.prepare("pragma integrity_check").all()

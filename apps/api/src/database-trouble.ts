@@ -1,5 +1,16 @@
 /** What keeps a database from its work without anybody's fault in a request. */
-export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable"
+export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong"
+
+/** A query that was given up before it was answered; see {@link DatabaseTrouble} for why. */
+export class QueryStopped extends Error {
+  override readonly name = "QueryStopped"
+  readonly why: Extract<DatabaseTrouble, "tooLong" | "busy">
+
+  constructor(why: QueryStopped["why"]) {
+    super(`a query was stopped: ${why}`)
+    this.why = why
+  }
+}
 
 // https://sqlite.org/rescode.html
 const sqliteTroubles: Readonly<Record<number, DatabaseTrouble>> = {
@@ -20,6 +31,7 @@ const postgresTroubles: Readonly<Record<string, DatabaseTrouble>> = {
   55006: "busy",
   "55P03": "busy",
   57: "unreachable",
+  57014: "tooLong",
   58: "unreachable"
 }
 
@@ -31,6 +43,7 @@ const lostConnection = /^Connection terminated|^timeout exceeded when trying to 
 /** Why the database did not do what it was asked; `undefined` for an error that has another reason. */
 export const databaseTrouble = (error: unknown): DatabaseTrouble | undefined => {
   if (!(error instanceof Error)) return undefined
+  if (error instanceof QueryStopped) return error.why
   // The low byte of SQLite's codes is the kind, the rest says more of the same.
   if ("errcode" in error && typeof error.errcode === "number") return sqliteTroubles[error.errcode & 0xff]
   const code = "code" in error && typeof error.code === "string" ? error.code : ""

@@ -59,3 +59,26 @@ export const positionOf = (order: Order, device: WholeDevice): Position =>
     // Members that came later have numbers from the sentinel's on; which, is not known.
     return of === undefined ? value : (memberNumber(of, String(value)) ?? of[unknownFutureValue])
   })
+
+/** How texts stand to each other in every store: by code point, where JavaScript compares UTF-16 units. */
+export const compareTexts = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+const compareValues = (a: Position[number], b: Position[number]): number => {
+  if (a === b) return 0
+  // Nulls come before values.
+  if (a === null || b === null) return a === null ? -1 : 1
+  return typeof a === "string" && typeof b === "string" ? compareTexts(a, b) : Number(a) - Number(b)
+}
+
+/** Below 0 when the first of two places comes before the other, as a store would say. */
+export const comparePositions = (order: Order, a: Position, b: Position): number => {
+  for (const [index, { descending }] of order.entries()) {
+    const compared = compareValues(a[index] ?? null, b[index] ?? null)
+    if (compared !== 0) return descending ? -compared : compared
+  }
+  return 0
+}
+
+/** The order from its end to its beginning. */
+export const reversed = (order: Order): Order =>
+  order.map(({ property, descending }) => ({ property, descending: !descending }))

@@ -7,10 +7,11 @@ import type { Filter } from "./device-filter.ts"
 import { deviceIn } from "./device-json.ts"
 import { type Order, type Position, orderById } from "./device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
+import { type ScanOptions, isQuick, scansOf } from "./device-scan.ts"
 import { devicesInStatement, statementsFor } from "./device-statements.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type MetricStore, holdMetric, isStanding, metricStore } from "./metric-store.ts"
-import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
+import { type DeviceRow, type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 
 /** Whose rows everyone sees while nobody has to prove who they are. */
 export const localTenant = "local"
@@ -31,20 +32,21 @@ export const collectionOf = (tenant: string, metricId: string): Collection =>
 /** Part of a collection, in some order. */
 interface DevicePage {
   readonly devices: ReadonlyArray<WholeDevice>
+  readonly last: WholeDevice | undefined
+  /**
+   * The JSON of the devices, with commas between them: without a look inside, which takes longer than to find them.
+   * `undefined` where one has an enum member that not everyone is shown.
+   */
+  readonly json: string | undefined
   /** Whether there are devices behind the last one. */
   readonly more: boolean
 }
 
-/** Part of a collection as it stands in a body. */
-interface DeviceJsonPage {
-  /** The devices as JSON, with commas between them. */
-  readonly json: string
-  readonly last: WholeDevice | undefined
-  readonly more: boolean
-}
+/** What is read of a device. */
+export type JsonRow = Pick<DeviceRow, "json" | "hasUnknownMember">
 
 /** Which devices of a collection are asked for, and in which order. */
-interface DeviceQuery {
+export interface DeviceQuery {
   readonly filter?: Filter | undefined
   readonly order: Order
   /** Only those behind this place in the order. */
@@ -65,20 +67,25 @@ export type Existing = "replace" | "keep"
 /** The devices, wherever they are kept. A promise of a write resolves when it is durable. */
 export interface DeviceStore {
   readonly find: (collection: Collection, id: string) => Promise<WholeDevice | undefined>
-  /**
-   * What `find` and `search` give as JSON, without a look inside, which takes most of their time; `undefined` where there
-   * is no such device, or one with an enum member that not everyone is shown.
-   */
+  /** The JSON of a device; `undefined` also where it has an enum member that not everyone is shown. */
   readonly findJson: (collection: Collection, id: string) => Promise<string | undefined>
-  readonly searchJson: (collection: Collection, query: DeviceQuery, size: number) => Promise<DeviceJsonPage | undefined>
   /** Another text after every write, whoever made it; `undefined` where that cannot be known, or not at the moment. */
   readonly version: () => string | undefined
   /** At most `size` devices whose ids come after `after`; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
-  /** At most `size` devices that a query asks for, in its order. */
-  readonly search: (collection: Collection, query: DeviceQuery, size: number) => Promise<DevicePage>
-  /** How many devices a filter is true for; all, without one. */
-  readonly count: (collection: Collection, filter: Filter | undefined) => Promise<number>
+  /**
+   * At most `size` devices that a query asks for, in its order. No snapshot where the store has to look at many: a device
+   * that is written meanwhile is found as it was before or after. Fails when it takes too long, or when the `caller`, who
+   * is asked for only then, has gone away.
+   */
+  readonly search: (
+    collection: Collection,
+    query: DeviceQuery,
+    size: number,
+    caller?: () => AbortSignal
+  ) => Promise<DevicePage>
+  /** How many devices a filter is true for; all, without one. As `search`, no snapshot, and not for long. */
+  readonly count: (collection: Collection, filter: Filter | undefined, caller?: () => AbortSignal) => Promise<number>
   /** The device after the update. */
   readonly update: (
     collection: Collection,
@@ -117,6 +124,9 @@ export interface DeviceStore {
 
 const anything: Expectation = () => true
 
+const nobody = new AbortController().signal
+const waitsForever = (): AbortSignal => nobody
+
 const devicesAtOnce = 200
 
 /** How many devices are in memory while many more are put into a collection. */
@@ -138,8 +148,22 @@ export const openDeviceStore = async (store: Settings["store"], use?: Use): Prom
   }
 }
 
+const pageOf = (rows: ReadonlyArray<JsonRow>, more: boolean): DevicePage => ({
+  get devices() {
+    return rows.map(({ json }) => deviceIn(json))
+  },
+  get last() {
+    const row = rows.at(-1)
+    return row && deviceIn(row.json)
+  },
+  get json() {
+    return rows.some(({ hasUnknownMember }) => hasUnknownMember) ? undefined : rows.map(({ json }) => json).join(",")
+  },
+  more
+})
+
 /** The store over an open database that has its tables. */
-export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceStore> => {
+export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOptions): Promise<DeviceStore> => {
   const { kysely } = database
   const secret = await kysely
     .selectFrom("secrets")
@@ -147,6 +171,8 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
     .where("name", "=", pageTokenSecret)
     .executeTakeFirstOrThrow()
   const statements = statementsFor(database)
+  // PostgreSQL has processes of its own for what takes long, and a limit.
+  const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
   const write = database.product === "SQLite" ? groupCommit<Kysely<Tables>>(database.transact) : database.transact
@@ -194,35 +220,29 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
 
-  /** The rows that a query asks for, and one more when there are more. */
-  const rowsOf = async (collection: Collection, { filter, order, after, skip }: DeviceQuery, size: number) => {
+  const rowsOf = async (
+    collection: Collection,
+    query: DeviceQuery,
+    most: number,
+    caller: () => AbortSignal
+  ): Promise<ReadonlyArray<JsonRow>> => {
+    const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
-      const { rows } = await statements.page(kysely, collection, String(after?.[0] ?? ""), size + 1)
-      return rows
+      return (await statements.page(kysely, collection, String(after?.[0] ?? ""), most)).rows
     }
+    if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
     return ordered(after === undefined ? start : startingBehind(start, order, after), order)
       .select(["json", "hasUnknownMember"])
-      .limit(size + 1)
+      .limit(most)
       .$if(skip > 0, (devices) => devices.offset(skip))
       .execute()
   }
 
-  const search = async (collection: Collection, query: DeviceQuery, size: number): Promise<DevicePage> => {
-    const rows = await rowsOf(collection, query, size)
-    return { devices: rows.slice(0, size).map(({ json }) => deviceIn(json)), more: rows.length > size }
-  }
-
-  const searchJson: DeviceStore["searchJson"] = async (collection, query, size) => {
-    const rows = await rowsOf(collection, query, size)
-    const shown = rows.slice(0, size)
-    if (shown.some(({ hasUnknownMember }) => Boolean(hasUnknownMember))) return undefined
-    const last = shown.at(-1)
-    return {
-      json: shown.map(({ json }) => json).join(","),
-      last: last && deviceIn(last.json),
-      more: rows.length > size
-    }
+  const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
+    // One more tells whether there are more.
+    const rows = await rowsOf(collection, query, size + 1, caller)
+    return pageOf(rows.slice(0, size), rows.length > size)
   }
 
   const page = (collection: Collection, after: string, size: number): Promise<DevicePage> =>
@@ -236,13 +256,13 @@ export const deviceStoreOn = async (database: Database<Tables>): Promise<DeviceS
     findJson: async (collection, id) => {
       const { rows } = await statements.find(kysely, collection, id)
       const [row] = rows
-      return row === undefined || Boolean(row.hasUnknownMember) ? undefined : row.json
+      return row === undefined || row.hasUnknownMember ? undefined : row.json
     },
     page,
     search,
-    searchJson,
     version: database.version,
-    count: async (collection, filter) => {
+    count: async (collection, filter, caller = waitsForever) => {
+      if (scans !== undefined) return scans.count(collection, filter, caller())
       const { total } = await those(collection, filter)
         .select(({ fn }) => fn.countAll<number>().as("total"))
         .executeTakeFirstOrThrow()

@@ -152,29 +152,26 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
     const { size, preferenceApplied } = pageSize(options.top, preferences)
     const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
     const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
-    const total = countWanted(options.count) ? await store.count(collection, filter) : undefined
+    const caller = () => c.req.raw.signal
+    const total = countWanted(options.count) ? await store.count(collection, filter, caller) : undefined
     const writing = writingFor(c, version, metricId, preferences, selected)
 
-    const answerOf = (json: string, more: boolean, last: WholeDevice | undefined): ListAnswer => {
-      const link = more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
-      const head = {
-        ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
-        ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
-        ...(link === undefined ? {} : { "@odata.nextLink": link })
-      }
-      const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
-      return {
-        body: Buffer.from(`${front}${json}]}`),
-        headers: headersFor(writing, preferenceApplied ? size : undefined),
-        nextLink: link
-      }
+    const page = await store.search(collection, query, size, caller)
+    const { last } = page
+    const link = page.more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
+    const head = {
+      ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
+      ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
+      ...(link === undefined ? {} : { "@odata.nextLink": link })
     }
-
-    const stored = isStoredJson(writing) ? await store.searchJson(collection, query, size) : undefined
-    if (stored !== undefined) return answerOf(stored.json, stored.more, stored.last)
-    const { devices, more } = await store.search(collection, query, size)
-    const json = devices.map((device) => JSON.stringify(tagged(writing, device))).join(",")
-    return answerOf(json, more, devices.at(-1))
+    const stored = isStoredJson(writing) ? page.json : undefined
+    const value = stored ?? page.devices.map((device) => JSON.stringify(tagged(writing, device))).join(",")
+    const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
+    return {
+      body: Buffer.from(`${front}${value}]}`),
+      headers: headersFor(writing, preferenceApplied ? size : undefined),
+      nextLink: link
+    }
   }
 
   return new Hono<Env>()
@@ -207,7 +204,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       if (!acceptsText(c.req.header("accept"))) {
         throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
       }
-      const total = await store.count(collection, filterOf(filter, preferences))
+      const total = await store.count(collection, filterOf(filter, preferences), () => c.req.raw.signal)
       const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
       return reply(c, 200, total, { "content-type": "text/plain", ...applied })
     })

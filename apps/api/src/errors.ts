@@ -49,7 +49,12 @@ const troubles: Record<DatabaseTrouble, readonly [GraphErrorCode, string]> = {
   full: ["quotaLimitReached", "The store is full. Nothing was written."],
   readOnly: ["serviceNotAvailable", "The store cannot be written to at present. Nothing was written."],
   busy: ["serviceNotAvailable", "The store is busy with other work. Nothing was written."],
-  unreachable: ["serviceNotAvailable", "The store does not answer. Whether something was written is not known."]
+  unreachable: ["serviceNotAvailable", "The store does not answer. Whether something was written is not known."],
+  tooLong: [
+    "gatewayTimeout",
+    "The query took longer than the store may work on one, and was stopped. Compare 'upgradeEligibility', 'healthStatus' " +
+      "or 'deviceName' with 'eq', which have indexes, or leave out '$orderby', '$skip' and '$count'."
+  ]
 }
 
 const troubleOf = (error: Error): ApiError | undefined => {

@@ -1,5 +1,6 @@
 import { standingMetrics } from "@workanywhere/domain"
 import type { Kysely } from "kysely"
+import { compareTexts } from "./device-order.ts"
 import type { Tables } from "./migrations.ts"
 
 /** Part of a tenant's metrics, in the order of the ids. */
@@ -22,9 +23,6 @@ export interface MetricStore {
 
 /** Whether every tenant has this metric, from the start and for good. */
 export const isStanding = (id: string): boolean => standingMetrics.some((standing) => standing === id)
-
-/** As the databases order them: by code points, where JavaScript compares UTF-16 units. */
-const inOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 /**
  * Holds a created metric until the end of a transaction, so that it cannot be deleted while a device is put into it;
@@ -59,8 +57,8 @@ export const metricStore = (
       .orderBy("id")
       .limit(size + 1)
       .execute()
-    const standing = standingMetrics.filter((id) => inOrder(id, after) > 0)
-    const ids = [...standing, ...created.map(({ id }) => id)].toSorted(inOrder)
+    const standing = standingMetrics.filter((id) => compareTexts(id, after) > 0)
+    const ids = [...standing, ...created.map(({ id }) => id)].toSorted(compareTexts)
     return { ids: ids.slice(0, size), more: ids.length > size }
   },
   create: async (tenant, id) => {

@@ -11,7 +11,7 @@ import { type Kysely, sql } from "kysely"
 import type { Database } from "./database.ts"
 import { hasUnknownMember, jsonOf } from "./device-json.ts"
 
-/** A value in a column: SQLite gives a boolean back as 0 or 1. */
+/** A value in a column. */
 export type Stored = string | number | boolean | null
 
 /** A device as it is kept: whole as JSON, which is all that is read; the columns are what it is looked for by. */
@@ -20,7 +20,7 @@ export type DeviceRow = { readonly tenant: string; readonly metric: string; read
 } & {
   readonly json: string
   /** Whether it has an enum member that not everyone is shown, so that the JSON is not for everyone as it is. */
-  readonly hasUnknownMember: Stored
+  readonly hasUnknownMember: boolean
 }
 
 /** A metric that a caller created; those that every tenant has are not kept. */
@@ -50,15 +50,6 @@ const columnTypes = {
 
 const devicesAtOnce = 200
 
-/** The device in the columns of a row. */
-const deviceOf = (row: Pick<DeviceRow, PropertyName>): WholeDevice => {
-  const values = properties.map(({ name, kind }) => {
-    const value = row[name]
-    return [name, kind === "boolean" && value !== null ? Boolean(value) : value]
-  })
-  return Object.fromEntries(values) as WholeDevice
-}
-
 /** Gives devices that were kept in columns alone their JSON. */
 const writeJson = async (transaction: Kysely<Tables>): Promise<void> => {
   let last = { tenant: "", metric: "", id: "" }
@@ -74,7 +65,8 @@ const writeJson = async (transaction: Kysely<Tables>): Promise<void> => {
       .execute()
     for (const row of rows) {
       const { id, metric, tenant } = row
-      const device = deviceOf(row)
+      // A column is named and typed as its property is, so a row with all of them is a device.
+      const device = row as unknown as WholeDevice
       await transaction
         .updateTable("devices")
         .set({ json: jsonOf(device), hasUnknownMember: hasUnknownMember(device) })

@@ -4,11 +4,10 @@ import { parseArgs } from "node:util"
 import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
 import { exitCode, fail } from "./exit.ts"
-import { importHelp, runImport } from "./import-command.ts"
 import { logLines } from "./log-lines.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
-const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
+const help = (importHelp: string): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
 
   wfa-api                 start the service
   wfa-api import <file>   put the devices of a file into the store
@@ -68,16 +67,19 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   process.stdout.write(`listening on ${service.url}\n`)
 }
 
+// Imported when needed, with the libraries that read its files: a start has no use for them.
+const importCommand = () => import("./import-command.ts")
+
 /** What the `wfa-api` command does with its arguments and an environment. */
 export const run = async (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>
 ): Promise<void> => {
   const [command, ...rest] = args
-  if (command === "import" && !rest.includes("--help")) return runImport(rest, env)
+  if (command === "import" && !rest.includes("--help")) return (await importCommand()).runImport(rest, env)
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
-  if (options.help === true) process.stdout.write(help())
+  if (options.help === true) process.stdout.write(help((await importCommand()).importHelp))
   else if (options.version === true) process.stdout.write(version())
   else await serve(env)
 }

@@ -1,11 +1,13 @@
 import { join } from "node:path"
 import { argv, env } from "node:process"
 import envPaths from "env-paths"
-import { run } from "./run.ts"
+import { keepCompiled } from "./compile-cache.ts"
 
 const folder = envPaths("workanywhere", { suffix: "" }).data
 
 // Worth looking at as soon as it runs, and still there tomorrow.
 const standard = { WFA_STORE: `sqlite:${join(folder, "devices.sqlite")}`, WFA_FLEET: "1000" }
 
+keepCompiled()
+const { run } = await import("./run.ts")
 await run(argv.slice(2), { ...standard, ...env })

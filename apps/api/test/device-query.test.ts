@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
 import { type DeviceStore, openDeviceStore } from "../src/device-store.ts"
 import { type Key, condition, device, numbers, order, sorted, texts } from "./conditions.ts"
-import { devicesPath, jsonRequest, openedApp, standing, storeKinds, temporaryFolder } from "./opened.ts"
+import { devicesPath, jsonRequest, openedApp, openedStore, standing, storeKinds, temporaryFolder } from "./opened.ts"
 
 interface Answer {
   readonly "@odata.count"?: number
@@ -32,13 +32,16 @@ const query = fc.record({
   skip: fc.integer({ min: 0, max: 4 })
 })
 
+/** So that even a few devices take a scan several pieces, and several parts to leave out. */
+const inSmallPieces = { firstPiece: 3, largestPiece: 4, mostInHand: 2 }
+
 describe.each(storeKinds)("a list that is filtered, sorted and paged, with the store in %s", (kind) => {
   it("gives what a model in memory gives, and counts all of it on every page", { timeout: 60_000 }, async () => {
     const devices = fc.uniqueArray(device, { selector: ({ id }) => id, maxLength: 25 })
     const queries = fc.array(query, { minLength: 1, maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(devices, queries, async (rows, several) => {
-        await using opened = await openedApp(kind, [])
+        await using opened = await openedApp(kind, [], {}, inSmallPieces)
         await opened.store.fillEmpty(standing, yielded(rows))
         for (const { filter, keys, size, skip } of several) {
           const matches = sorted(rows, keys).filter((row) => filter === null || filter.holds(row) === true)
@@ -107,7 +110,7 @@ describe("a walk while others write", () => {
         async (rows, keys, size, writes) => {
           await using folder = await temporaryFolder()
           const setting = `sqlite:${folder.path}/devices.sqlite` as const
-          const store = await openDeviceStore(setting)
+          const store = await openedStore(setting, inSmallPieces)
           const others = await openDeviceStore(setting)
           await store.fillEmpty(standing, yielded(rows))
           const app = createApp({ store })

@@ -142,16 +142,16 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     const { devices } = await opened.store.search(standing, everything, 20)
     const [first, second] = devices
     expect(await opened.store.findJson(standing, first?.id ?? "")).toBe(JSON.stringify(first))
-    const page = await opened.store.searchJson(standing, everything, 20)
-    expect(page?.json.toString()).toBe(devices.map((device) => JSON.stringify(device)).join(","))
+    const page = await opened.store.search(standing, everything, 20)
+    expect(page.json).toBe(devices.map((device) => JSON.stringify(device)).join(","))
     expect(page).toMatchObject({ last: devices.at(-1), more: true })
 
     const later = { ...wholeDevice({ id: second?.id ?? "" }), healthStatus: "later" as "unknown" }
     await opened.store.put(standing, [later], "replace")
     expect(await opened.store.find(standing, later.id)).toEqual(later)
     expect(await opened.store.findJson(standing, later.id)).toBeUndefined()
-    expect(await opened.store.searchJson(standing, everything, 20)).toBeUndefined()
-    expect((await opened.store.searchJson(standing, everything, 1))?.json.toString()).toBe(JSON.stringify(first))
+    expect((await opened.store.search(standing, everything, 20)).json).toBeUndefined()
+    expect((await opened.store.search(standing, everything, 1)).json).toBe(JSON.stringify(first))
     expect(await opened.store.findJson(standing, "nobody's")).toBeUndefined()
   })
 

@@ -2,14 +2,9 @@ import { GraphError, type PromiseClient, createGraphClient, filter } from "@work
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { defaultSettings } from "../src/config.ts"
 import { type Service, startService } from "../src/service.ts"
+import { storeRoom } from "./opened.ts"
 
 const fleet = 120
-
-let service: Service
-beforeAll(async () => {
-  service = await startService({ ...defaultSettings, port: 0, fleet })
-})
-afterAll(() => service.close())
 
 const collected = async <A>(rows: AsyncIterable<A>): Promise<ReadonlyArray<A>> => {
   const all: Array<A> = []
@@ -23,12 +18,27 @@ const reasonOf = (call: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof GraphError ? error.reason._tag : String(error))
   )
 
-describe.each(["beta", "v1.0"])("every operation of our client, under %s", (version) => {
+/** Each version over each store, but not all pairs of them: the versions differ in nothing that reaches a store. */
+const places = [
+  { version: "beta", kind: "memory" },
+  { version: "v1.0", kind: "file" },
+  { version: "beta", kind: "postgres" }
+] as const
+
+describe.each(places)("every operation of our client, under $version, with the store in $kind", ({ version, kind }) => {
+  let room: Awaited<ReturnType<typeof storeRoom>>
+  let service: Service
   let client: PromiseClient
-  beforeAll(() => {
+  beforeAll(async () => {
+    room = await storeRoom(kind)
+    service = await startService({ ...defaultSettings, port: 0, fleet, store: room.store })
     client = createGraphClient({ baseUrl: `${service.url}/${version}` })
   })
-  afterAll(() => client.close())
+  afterAll(async () => {
+    await client.close()
+    await service.close()
+    await room[Symbol.asyncDispose]()
+  })
 
   it("leads a metric and a device through their lives", async () => {
     const id = `mine (${version}) 'x'`

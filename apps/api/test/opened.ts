@@ -5,7 +5,11 @@ import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import { Client } from "pg"
 import { inject } from "vitest"
 import { type Dependencies, createApp } from "../src/app.ts"
-import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
+import type { Settings } from "../src/config.ts"
+import { openDatabase } from "../src/database.ts"
+import type { ScanOptions } from "../src/device-scan.ts"
+import { deviceStoreOn, localTenant, standingCollection } from "../src/device-store.ts"
+import { type Tables, migrate } from "../src/migrations.ts"
 
 /** A folder that goes away with the scope it was made in. */
 export const temporaryFolder = async () => {
@@ -51,14 +55,22 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
   for (const id of ids) yield wholeDevice({ id })
 }
 
+/** A store whose scans go about it in some way, and whose queries may take so long. */
+export const openedStore = async (setting: Settings["store"], scans?: ScanOptions, queryLimitMillis?: number) => {
+  const database = await openDatabase<Tables>(setting, "requests", queryLimitMillis)
+  await migrate(database)
+  return deviceStoreOn(database, scans)
+}
+
 /** The app without a port over a store of its own; closed, and its file removed, with the scope. */
 export const openedApp = async (
   kind: (typeof storeKinds)[number],
   ids: Iterable<string>,
-  options: Pick<Dependencies, "authentication" | "etag"> = {}
+  options: Pick<Dependencies, "authentication" | "etag"> = {},
+  scans?: ScanOptions
 ) => {
   const room = await storeRoom(kind)
-  const store = await openDeviceStore(room.store)
+  const store = await openedStore(room.store, scans)
   await store.fillEmpty(standing, blankDevices(ids))
   const lines: Array<{ readonly level: "info" | "error"; readonly message: string; readonly [fact: string]: unknown }> =
     []

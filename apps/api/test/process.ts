@@ -3,10 +3,22 @@ import { once } from "node:events"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 
-/** Starts a script of this package from source, as a supervisor would, with these variables and no others of ours. */
-export const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+/** Where Node keeps what it compiled: not in the cache of whoever runs the tests. */
+const compiled = join(import.meta.dirname, "../node_modules/.cache/compiled")
+
+/**
+ * Starts a script of this package from source, as a supervisor would, with these variables and no others of ours;
+ * `detached` from the terminal, whose Ctrl-C then does not reach it.
+ */
+export const started = (
+  script: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  detached = false
+) =>
   spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...env },
+    detached,
     stdio: ["pipe", "pipe", "pipe"]
   })
 
