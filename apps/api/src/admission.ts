@@ -9,8 +9,10 @@ import type { Env } from "./reply.ts"
 /** In characters; also what a link in an answer must fit into. */
 export const longestUrl = 8_192
 
-/** Probes are asked by machines that have no token. */
-const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
+/** Asked by machines and people that have no token; nothing of these says anything of a tenant. */
+const open: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json", "/docs", "/metrics"])
+
+const isOpen = (path: string): boolean => open.has(path) || path.startsWith("/docs/")
 
 // A URL may have more in its host, such as quotes; but the links of answers begin with it.
 const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
@@ -57,7 +59,7 @@ export const admission =
     if (authentication === undefined) {
       // `env` is missing when the app is called with nothing but a request.
       if ((c.env as Env["Bindings"] | undefined)?.incoming !== undefined) refuseForeignPages(c)
-    } else if (!open.has(c.req.path)) {
+    } else if (!isOpen(c.req.path)) {
       try {
         await authorize(c, authentication)
       } catch (error) {

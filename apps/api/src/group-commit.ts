@@ -1,8 +1,21 @@
+import { channel } from "node:diagnostics_channel"
+
 interface Job<Transaction> {
   readonly write: (transaction: Transaction) => Promise<unknown>
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
 }
+
+/** What is told of a commit that went well. */
+export interface Commit {
+  /** How many writes it made durable. */
+  readonly writes: number
+}
+
+/** Where commits are told of, for whoever counts them: a channel of `node:diagnostics_channel`. */
+export const commitChannel = "@workanywhere/api:commit"
+
+const commits = channel(commitChannel)
 
 /**
  * Makes writes that come at the same time share one transaction, in the order they came: flushing to disk is what a
@@ -15,13 +28,18 @@ export const groupCommit = <Transaction>(
 ): (<A>(write: (transaction: Transaction) => Promise<A>) => Promise<A>) => {
   let waiting: Array<Job<Transaction>> = []
 
-  const alone = ({ write, resolve, reject }: Job<Transaction>): Promise<void> => transact(write).then(resolve, reject)
+  const alone = ({ write, resolve, reject }: Job<Transaction>): Promise<void> =>
+    transact(write).then((result) => {
+      if (commits.hasSubscribers) commits.publish({ writes: 1 } satisfies Commit)
+      resolve(result)
+    }, reject)
 
   const together = async (group: ReadonlyArray<Job<Transaction>>): Promise<void> => {
     const results: Array<unknown> = []
     await transact(async (transaction) => {
       for (const { write } of group) results.push(await write(transaction))
     })
+    if (commits.hasSubscribers) commits.publish({ writes: group.length } satisfies Commit)
     for (const [index, { resolve }] of group.entries()) resolve(results[index])
   }
 

@@ -190,7 +190,7 @@ export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => 
     if (odataPath(request) === `/${version}/$batch`) {
       return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
     }
-    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId") } })
+    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId"), span: c.get("span") } })
   }
 
   return new Hono<Env>()

@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { parseArgs } from "node:util"
 import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
 import { exitCode, fail } from "./exit.ts"
 import { importHelp, runImport } from "./import-command.ts"
+import { packageVersion } from "./package-version.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
 const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
@@ -25,11 +25,6 @@ wfa-api import <file>
 ${importHelp}
 `
 
-const version = (): string => {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
-  return `${(manifest as { readonly version: string }).version}\n`
-}
-
 const optionsOf = (args: ReadonlyArray<string>) => {
   try {
     return parseArgs({ args: [...args], options: { help: { type: "boolean" }, version: { type: "boolean" } } }).values
@@ -44,7 +39,8 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   if (!settings.success) return fail(settings.problems, exitCode.configuration)
 
   const stderr = pino.destination({ fd: 2, sync: false })
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
+  const level = settings.data.log === "off" ? "silent" : settings.data.log
+  const log = pino({ base: null, level, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
 
   let service: Service
   try {
@@ -77,6 +73,6 @@ export const run = async (
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
   if (options.help === true) process.stdout.write(help())
-  else if (options.version === true) process.stdout.write(version())
+  else if (options.version === true) process.stdout.write(`${packageVersion()}\n`)
   else await serve(env)
 }

@@ -1,0 +1,1 @@
+export const openApiDocument = (_: object): object => ({})
