@@ -16,6 +16,9 @@ export const Fleet = z.strictObject({
 })
 export type Fleet = z.infer<typeof Fleet>
 
+/** JSON Schema of a synthetic fleet. */
+export const fleetSchema = (): object => z.toJSONSchema(Fleet, { io: "input" })
+
 /** Puts a synthetic fleet in the place of all devices. */
 export const seedFleet = (store: DeviceStore, fleet: Fleet): Promise<void> =>
   store.refill(localTenant, syntheticFleet(fleet))

@@ -50,8 +50,10 @@ export const outsideRoutes = ({ authentication, isLocal, etag, exposition }: Out
       return answer(c, 200, await document, { "content-type": "application/json" })
     })
     .get("/docs", () => referencePage())
-
-  for (const file of referencePageFiles) routes.get(`/docs/${file}`, () => referencePageFile(file))
+    .get("/docs/:file", (c) => {
+      const file = referencePageFiles.find((name) => name === c.req.param("file"))
+      return file === undefined ? c.notFound() : referencePageFile(file)
+    })
 
   if (exposition !== undefined) {
     routes.get("/metrics", async (c) => {

@@ -17,12 +17,13 @@ interface Metric {
   readonly aggregator: "sum"
 }
 
-const metric = (
-  type: Metric["type"],
-  name: string,
-  help: string,
-  values: ReadonlyArray<Sample>
-): Metric => ({ name, help, type, values, aggregator: "sum" })
+const metric = (type: Metric["type"], name: string, help: string, values: ReadonlyArray<Sample>): Metric => ({
+  name,
+  help,
+  type,
+  values,
+  aggregator: "sum"
+})
 
 const histogram = (name: string, help: string, { bounds, distributions }: Histogram): Metric => {
   const samples = [...distributions()].flatMap(({ labels, counts, sum }): ReadonlyArray<Sample> => {

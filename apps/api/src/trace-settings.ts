@@ -35,7 +35,10 @@ const isProblem = <A>(read: Read<A>): read is { readonly problem: string } => "p
 const valueOf = <A>(read: Read<A>, instead: A): A => (isProblem(read) ? instead : read.value)
 
 /** An empty variable is one that is not set: OpenTelemetry wants it so. */
-const textIn = (env: Environment, ...names: ReadonlyArray<string>): readonly [name: string, text: string] | undefined => {
+const textIn = (
+  env: Environment,
+  ...names: ReadonlyArray<string>
+): readonly [name: string, text: string] | undefined => {
   for (const name of names) {
     const text = env[name]?.trim()
     if (text !== undefined && text !== "") return [name, text]

@@ -43,7 +43,10 @@ const deliveryOf = ({ url, timeoutMillis }: TraceSettings, log: Log) => {
   const collector = new URL(url).origin
   let underWay = 0
   return HttpClient.HttpClient.use((fetching) => {
-    const sender = fetching.pipe(HttpClient.filterStatusOk, HttpClient.retryTransient({ times: 2, schedule: Schedule.spaced("1 second") }))
+    const sender = fetching.pipe(
+      HttpClient.filterStatusOk,
+      HttpClient.retryTransient({ times: 2, schedule: Schedule.spaced("1 second") })
+    )
     return Effect.succeed(
       HttpClient.make((request) => {
         const done = HttpClientResponse.fromWeb(request, new Response(null))
@@ -84,9 +87,7 @@ const layerOf = (settings: TraceSettings, log: Log) =>
     Layer.provide(FetchHttpClient.layer),
     // Headers must not follow a redirection to another origin.
     Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" })),
-    Layer.provide(
-      settings.protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf
-    ),
+    Layer.provide(settings.protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
     // The environment is read in one place, which is not here.
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({})))
   )

@@ -32,7 +32,10 @@ export const startWatching = async (
     }
   }
   return {
-    observers: [...(figures === undefined ? [] : [figures.observer]), ...(tracing === undefined ? [] : [tracing.observer])],
+    observers: [
+      ...(figures === undefined ? [] : [figures.observer]),
+      ...(tracing === undefined ? [] : [tracing.observer])
+    ],
     exposition,
     tracer: tracing?.tracer,
     close: async () => {
