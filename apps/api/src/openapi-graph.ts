@@ -33,9 +33,10 @@ export const parameters = ({ isLocal }: Described): Readonly<Record<string, Sche
   metricId: inPath(
     "metricId",
     "Key of a metric. `allDevices` and `devicePerformance` exist from the start and show the same devices.",
-    { ...key, examples: ["allDevices"] }
+    key,
+    "allDevices"
   ),
-  deviceId: inPath("deviceId", "Key of a device, as it is spelled.", { ...key, examples: [documentedId] }),
+  deviceId: inPath("deviceId", "Key of a device, as it is spelled.", key, documentedId),
   top: query("top", `The size of a page; ${standardPageSize} when not given, and never more than ${largestPageSize}.`, {
     type: "integer",
     minimum: 0

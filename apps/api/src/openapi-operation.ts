@@ -45,12 +45,13 @@ export const json = (schema: Schema, examples?: Readonly<Record<string, unknown>
 })
 
 /** A part of the path. */
-export const inPath = (name: string, description: string, schema: Schema): Schema => ({
+export const inPath = (name: string, description: string, schema: Schema, example?: string): Schema => ({
   name,
   in: "path",
   required: true,
   description,
-  schema
+  schema,
+  ...(example === undefined ? {} : { example })
 })
 
 /** A body that has to be sent. */

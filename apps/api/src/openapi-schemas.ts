@@ -40,7 +40,7 @@ const listOf = (items: Schema): Schema => ({ type: "array", items })
 
 const described = (schema: Schema, description: string): Schema => ({ ...schema, description })
 
-/** The dialect is said once, for the whole document. */
+/** The dialect is OpenAPI's own, whose schemas these are as well. */
 const withoutDialect = ({ $schema: _dialect, ...schema }: Schema): Schema => schema
 
 /** Annotations that any object of OData may have. */
@@ -64,7 +64,7 @@ const readEnum = (kind: (typeof properties)[number]["kind"]): Readonly<Record<st
 }
 
 const device = (): Schema => {
-  const read = withoutDialect(jsonSchemaOf("Device"))
+  const { additionalProperties: _open, ...read } = withoutDialect(jsonSchemaOf("Device"))
   const fields = read["properties"] as Readonly<Record<string, Schema>>
   const members = properties.flatMap(({ name, kind }) => {
     const of = enumOf(kind)
@@ -84,7 +84,8 @@ const device = (): Schema => {
       "@odata.etag": described(text, "With WFA_ETAG=on."),
       ...fields,
       ...Object.fromEntries(members)
-    }
+    },
+    patternProperties: { "@odata\\.": {} }
   }
 }
 
@@ -175,7 +176,10 @@ const errorOf = (code: Schema): Schema =>
             {
               date: described(text, "UTC in seconds, without a zone."),
               "request-id": described(text, "What to quote when the service is at fault."),
-              "client-request-id": text
+              "client-request-id": text,
+              message: text,
+              code: text,
+              status: text
             },
             ["date", "request-id", "client-request-id"]
           )

@@ -52,7 +52,7 @@ export const localOperations: Operations = {
       ...ofLocal,
       operationId: "getFaultSchema",
       summary: "JSON Schema of a fault script",
-      answers: { "200": { description: "The schema.", content: json({ type: "object" }) } }
+      answers: { "200": { description: "The schema.", content: json({ type: "object", additionalProperties: true }) } }
     }
   },
   "/_local/calls": {
@@ -141,7 +141,7 @@ export const serviceOperations = ({ hasMetrics }: Described): Operations => ({
       ...ofService,
       operationId: "getOpenApiDocument",
       summary: "This document",
-      answers: { "200": { description: "OpenAPI 3.1.", content: json({ type: "object" }) } }
+      answers: { "200": { description: "OpenAPI 3.1.", content: json({ type: "object", additionalProperties: true }) } }
     }
   },
   "/docs": {

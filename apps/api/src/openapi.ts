@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http"
 import { longestUrl } from "./admission.ts"
+import { defaultSettings } from "./config.ts"
 import { graphOperations, parameters } from "./openapi-graph.ts"
 import type { Described, Operation, Operations } from "./openapi-operation.ts"
 import { type Schema, codesByStatus, documentedId, schemaRef, schemas } from "./openapi-schemas.ts"
@@ -58,7 +59,6 @@ const headers: Readonly<Record<string, Schema>> = {
   "Retry-After": { description: "Seconds to wait, or a date. May be missing.", schema: { type: "string" } },
   "WWW-Authenticate": {
     description: "Where a token is to be had, and what the one that came lacks.",
-    required: true,
     schema: { type: "string" }
   }
 }
@@ -73,6 +73,7 @@ const graphHeaders = ["request-id", "client-request-id", "OData-Version", "Cache
 
 const headersOfError: Readonly<Record<number, ReadonlyArray<string>>> = {
   401: ["WWW-Authenticate"],
+  403: ["WWW-Authenticate"],
   405: ["Allow"],
   429: ["Retry-After"],
   503: ["Retry-After"]
@@ -102,7 +103,7 @@ interface Part {
   readonly servers?: ReadonlyArray<Schema>
 }
 
-const plainAnswers: ReadonlySet<string> = new Set(["getReferencePage", "getReferencePageFile", "resetService"])
+const plainAnswers: ReadonlySet<string> = new Set(["getReferencePage", "getReferencePageFile"])
 
 const operationOf = (part: Part, method: string, path: string, operation: Operation): Fields => {
   const { operationId, tag, summary, description, body, answers, errors = [] } = operation
@@ -191,7 +192,6 @@ export const openApiDocument = (described: Described): Fields => {
 
   return {
     openapi: "3.1.1",
-    jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
     info: {
       title: "workanywhere",
       version: packageVersion(),
@@ -218,3 +218,13 @@ export const openApiDocument = (described: Described): Fields => {
     }
   }
 }
+
+/** The document of a service with the standard settings, under the address that it then has. */
+export const standardDocument = (): Fields =>
+  openApiDocument({
+    isAuthenticated: false,
+    isLocal: true,
+    hasEtags: false,
+    hasMetrics: true,
+    root: `http://${defaultSettings.host}:${defaultSettings.port}`
+  })
