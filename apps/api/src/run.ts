@@ -18,6 +18,8 @@ Settings are read from the environment:
 
 ${settingsTable()}
 
+Traces are sent when OTEL_EXPORTER_OTLP_ENDPOINT says where to, by OpenTelemetry's standard variables.
+
 It prints one line when it accepts connections, and logs to stderr. SIGTERM and SIGINT end it.
 
 wfa-api import <file>

@@ -154,10 +154,12 @@ describe("the log", () => {
         message: "request",
         method: "PATCH",
         path: devicePath,
+        route: devicePath.replace("allDevices", "{metricId}").replace(documentedId, "{deviceId}"),
         status: 200,
         durationMs: expect.any(Number),
         requestId: response.headers.get("request-id"),
-        clientRequestId: "mine"
+        clientRequestId: "mine",
+        tenant: "local"
       }
     ])
   })

@@ -7,6 +7,7 @@ import type { Log } from "../src/app.ts"
 import { type Settings, defaultSettings, readSettings } from "../src/config.ts"
 import { startService } from "../src/service.ts"
 import { devicesPath, jsonRequest, metricsPath } from "./opened.ts"
+import { ended, running } from "./process.ts"
 
 interface Span {
   readonly traceId: string
@@ -175,6 +176,20 @@ describe("a request", () => {
     await service.close()
     expect(collecting.spans()).toHaveLength(3)
     expect(collecting.received.map(({ body }) => body.toString()).join("")).not.toContain("canary")
+  })
+})
+
+describe("a process", () => {
+  it("sends what is left when it is told to end", async () => {
+    await using collecting = await collector()
+    await using service = await running({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collecting.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"
+    })
+    await (await fetch(`${service.url}/healthz`)).text()
+    service.child.kill("SIGTERM")
+    expect(await ended(service.child)).toEqual({ code: 0, signal: null })
+    expect(collecting.spans().map(({ name }) => name)).toEqual(["GET /healthz"])
   })
 })
 
