@@ -17,6 +17,10 @@ export const commitChannel = "@workanywhere/api:commit"
 
 const commits = channel(commitChannel)
 
+const tellOf = (writes: number): void => {
+  if (commits.hasSubscribers) commits.publish({ writes } satisfies Commit)
+}
+
 /**
  * Makes writes that come at the same time share one transaction, in the order they came: flushing to disk is what a
  * durable write costs, and a hundred of them then cost one flush. A promise settles only after the commit. When one
@@ -28,18 +32,22 @@ export const groupCommit = <Transaction>(
 ): (<A>(write: (transaction: Transaction) => Promise<A>) => Promise<A>) => {
   let waiting: Array<Job<Transaction>> = []
 
-  const alone = ({ write, resolve, reject }: Job<Transaction>): Promise<void> =>
-    transact(write).then((result) => {
-      if (commits.hasSubscribers) commits.publish({ writes: 1 } satisfies Commit)
+  const alone = async ({ write, resolve, reject }: Job<Transaction>): Promise<void> => {
+    try {
+      const result = await transact(write)
+      tellOf(1)
       resolve(result)
-    }, reject)
+    } catch (error) {
+      reject(error)
+    }
+  }
 
   const together = async (group: ReadonlyArray<Job<Transaction>>): Promise<void> => {
     const results: Array<unknown> = []
     await transact(async (transaction) => {
       for (const { write } of group) results.push(await write(transaction))
     })
-    if (commits.hasSubscribers) commits.publish({ writes: group.length } satisfies Commit)
+    tellOf(group.length)
     for (const [index, { resolve }] of group.entries()) resolve(results[index])
   }
 

@@ -66,16 +66,11 @@ const readEnum = (kind: (typeof properties)[number]["kind"]): Readonly<Record<st
 const device = (): Schema => {
   const { additionalProperties: _open, ...read } = withoutDialect(jsonSchemaOf("Device"))
   const fields = read["properties"] as Readonly<Record<string, Schema>>
-  const members = properties.flatMap(({ name, kind }) => {
+  const members = properties.flatMap(({ name, kind, meaning }) => {
     const of = enumOf(kind)
     if (of === undefined) return []
-    const { description } = fields[name] ?? {}
-    return [
-      [
-        name,
-        { ...fields[name], description: `${description} One of ${writableMembers(of).join(", ")}, or a later member.` }
-      ]
-    ]
+    const known = writableMembers(of).join(", ")
+    return [[name, { ...fields[name], description: `${meaning} One of ${known}, or a later member.` }]]
   })
   return {
     ...read,

@@ -1,6 +1,6 @@
 import { AggregatorRegistry, Registry, collectDefaultMetrics } from "prom-client"
 import { packageVersion } from "./package-version.ts"
-import type { Histogram, RequestFigures } from "./request-figures.ts"
+import type { Distribution, Histogram, RequestFigures } from "./request-figures.ts"
 
 interface Sample {
   readonly metricName?: string
@@ -25,19 +25,24 @@ const metric = (type: Metric["type"], name: string, help: string, values: Readon
   aggregator: "sum"
 })
 
+const samplesOf = (
+  name: string,
+  bounds: ReadonlyArray<number>,
+  { labels, counts, sum }: Distribution
+): ReadonlyArray<Sample> => {
+  const samples: Array<Sample> = []
+  let total = 0
+  for (const [at, count] of counts.entries()) {
+    total += count
+    const le = String(bounds[at] ?? "+Inf")
+    samples.push({ metricName: `${name}_bucket`, labels: { le, ...labels }, value: total })
+  }
+  samples.push({ metricName: `${name}_sum`, labels, value: sum }, { metricName: `${name}_count`, labels, value: total })
+  return samples
+}
+
 const histogram = (name: string, help: string, { bounds, distributions }: Histogram): Metric => {
-  const samples = [...distributions()].flatMap(({ labels, counts, sum }): ReadonlyArray<Sample> => {
-    let total = 0
-    const buckets = [...counts].map((count, at): Sample => {
-      total += count
-      return { metricName: `${name}_bucket`, labels: { le: String(bounds[at] ?? "+Inf"), ...labels }, value: total }
-    })
-    return [
-      ...buckets,
-      { metricName: `${name}_sum`, labels, value: sum },
-      { metricName: `${name}_count`, labels, value: total }
-    ]
-  })
+  const samples = [...distributions()].flatMap((distribution) => samplesOf(name, bounds, distribution))
   return metric("histogram", name, help, samples)
 }
 

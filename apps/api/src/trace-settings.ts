@@ -112,12 +112,11 @@ const headersIn = (env: Environment): Read<Readonly<Record<string, string>>> => 
   const names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]
   const pairs = pairsIn(env, ...names)
   if (isProblem(pairs)) return pairs
-  try {
-    new Headers(pairs.value)
-    return pairs
-  } catch {
-    return { problem: `${textIn(env, ...names)?.[0]}: expected names and values that headers may have` }
-  }
+  const isSendable = Object.entries(pairs.value).every(
+    ([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value)
+  )
+  if (isSendable) return pairs
+  return { problem: `${textIn(env, ...names)?.[0]}: expected names and values that headers may have` }
 }
 
 /**

@@ -117,15 +117,16 @@ const nowNanos = (): bigint => BigInt(Date.now()) * 1_000_000n
 /** Says that a request failed, without a stack, which would be ours and not that of what failed. */
 const failed = (status: number) => Exit.fail(`answered with ${status}`)
 
+/** The caller's span, by the W3C's header. */
+const parentOf = (traceparent: string | undefined): Tracer.AnySpan | undefined =>
+  traceparent === undefined
+    ? undefined
+    : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent })))
+
 /** Starts to trace. */
 export const startTracing = async (settings: TraceSettings, log: Log): Promise<Tracing> => {
   const runtime = ManagedRuntime.make(layerOf(settings, log))
   const tracer = await runtime.runPromise(Effect.service(Tracer.Tracer))
-
-  const parentOf = (traceparent: string | undefined): Tracer.AnySpan | undefined =>
-    traceparent === undefined
-      ? undefined
-      : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent })))
 
   const observer: Observer = (c) => {
     const item = batchItemOf(c)

@@ -33,7 +33,7 @@ describe("the reference page", () => {
     ])
     for (const address of addresses) {
       const response = await fetch(service.url + address)
-      expect(response.status, address).toBe(200)
+      expect([address, response.status]).toEqual([address, 200])
       await response.text()
     }
     const styles = addressesIn(await (await fetch(`${service.url}/docs/swagger-ui.css`)).text())
@@ -46,7 +46,7 @@ describe("the reference page", () => {
     for (const file of ["swagger-ui-bundle.js", "LICENSE"]) {
       const original = await readFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`)))
       const response = await opened.app.request(`/docs/${file}`)
-      expect(Buffer.from(await response.arrayBuffer()).equals(original), file).toBe(true)
+      expect(Buffer.from(await response.arrayBuffer()).equals(original)).toBe(true)
     }
   })
 
@@ -85,7 +85,7 @@ describe("the reference page", () => {
     await using opened = await openedEntra([(await signingKey("key")).jwk], ["a device of a tenant"])
     for (const path of ["/docs", "/docs/start.js", "/openapi.json"]) {
       const response = await opened.app.request(path)
-      expect(response.status, path).toBe(200)
+      expect([path, response.status]).toEqual([path, 200])
       expect(await response.text()).not.toContain("a device of a tenant")
     }
     const document = (await (await opened.app.request("/openapi.json")).json()) as Record<string, object>
@@ -97,7 +97,7 @@ describe("the reference page", () => {
     await using service = await started()
     for (const path of ["/docs", "/openapi.json", "/metrics"]) {
       const response = await fetch(service.url + path, { headers: { origin: "https://elsewhere.example" } })
-      expect(response.status, path).toBe(400)
+      expect([path, response.status]).toEqual([path, 400])
     }
   })
 })

@@ -22,7 +22,7 @@ const samplesIn = (exposition: string): ReadonlyArray<Sample> =>
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line): Sample => {
       const [, name = "", inside = "", value = ""] = /^([a-z_]\w*)(?:\{(.*)\})? (\S+)$/i.exec(line) ?? []
-      expect(name, line).not.toBe("")
+      expect([line, name]).not.toContain("")
       const labels = [...inside.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/gi)].map(([, label = "", text = ""]) => [
         label,
         text
@@ -147,7 +147,7 @@ describe("/metrics", () => {
     await using service = await started()
     for (const name of ["forwarded", "x-forwarded-for", "via"]) {
       const response = await fetch(`${service.url}/metrics`, { headers: { [name]: "203.0.113.7" } })
-      expect([response.status, (await failureOf(response)).code], name).toEqual([403, "Forbidden"])
+      expect([name, response.status, (await failureOf(response)).code]).toEqual([name, 403, "Forbidden"])
     }
     await using shown = await started({ metrics: "on" })
     expect((await fetch(`${shown.url}/metrics`, { headers: { via: "1.1 proxy" } })).status).toBe(200)

@@ -38,11 +38,10 @@ const collector = async (answer: { status: number; isSilent?: boolean } = { stat
     readonly headers: NodeJS.Dict<string | Array<string>>
     readonly body: Buffer
   }> = []
-  const server = createServer((request, response) => {
-    void buffer(request).then((body) => {
-      received.push({ path: request.url ?? "", headers: request.headers, body })
-      if (answer.isSilent !== true) response.writeHead(answer.status, { "content-type": "application/json" }).end("{}")
-    })
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request)
+    received.push({ path: request.url ?? "", headers: request.headers, body })
+    if (answer.isSilent !== true) response.writeHead(answer.status, { "content-type": "application/json" }).end("{}")
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   const exports = () => received.map(({ body }) => JSON.parse(body.toString()) as Export)
@@ -193,23 +192,23 @@ describe("a process", () => {
   })
 })
 
-describe("which traces are kept", () => {
-  const keptOf = async (env: Readonly<Record<string, string>>) => {
-    await using collecting = await collector()
-    const service = await traced(collecting.url, env)
-    const kept: Array<string> = []
-    for (const flags of ["00", "01"]) {
-      await (
-        await fetch(`${service.url}/healthz`, { headers: { traceparent: `00-${traceId}-${parentId}-${flags}` } })
-      ).text()
-    }
-    await (await fetch(`${service.url}/readyz`)).text()
-    await service.close()
-    for (const { name, parentSpanId } of collecting.spans())
-      kept.push(parentSpanId === undefined ? "new" : name.replace("GET ", ""))
-    return kept
+const keptOf = async (env: Readonly<Record<string, string>>) => {
+  await using collecting = await collector()
+  const service = await traced(collecting.url, env)
+  const kept: Array<string> = []
+  for (const flags of ["00", "01"]) {
+    await (
+      await fetch(`${service.url}/healthz`, { headers: { traceparent: `00-${traceId}-${parentId}-${flags}` } })
+    ).text()
   }
+  await (await fetch(`${service.url}/readyz`)).text()
+  await service.close()
+  for (const { name, parentSpanId } of collecting.spans())
+    kept.push(parentSpanId === undefined ? "new" : name.replace("GET ", ""))
+  return kept
+}
 
+describe("which traces are kept", () => {
   it.for([
     ["always_on", "1", ["/healthz", "/healthz", "new"]],
     ["always_off", "1", []],
@@ -304,12 +303,14 @@ describe("the collector", () => {
   )
 })
 
-describe("the settings of traces", () => {
-  const problemsOf = (env: Readonly<Record<string, string>>) => {
-    const settings = readSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.example:4318", ...env })
-    return settings.success ? [] : settings.problems
-  }
+const problemsOf = (env: Readonly<Record<string, string>>) => {
+  const settings = readSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.example:4318", ...env })
+  return settings.success ? [] : settings.problems
+}
 
+const urlOf = (env: Readonly<Record<string, string>>) => settingsFrom(env).traces?.url
+
+describe("the settings of traces", () => {
   it("are refused with every problem at once, and without their values", () => {
     const problems = problemsOf({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://user:canary@collector.example",
@@ -335,7 +336,6 @@ describe("the settings of traces", () => {
   })
 
   it("take the address for traces as it is, and put the path of traces behind the one for everything", () => {
-    const urlOf = (env: Readonly<Record<string, string>>) => settingsFrom(env).traces?.url
     expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c.example:4318" })).toBe("http://c.example:4318/v1/traces")
     expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c.example/otlp/" })).toBe("http://c.example/otlp/v1/traces")
     expect(
