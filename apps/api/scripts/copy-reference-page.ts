@@ -1,11 +1,10 @@
 // The last step of `pnpm build`: puts the files of Swagger UI, and its licence, into what is published.
 import { copyFile, mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { swaggerUiFiles } from "../src/reference-page.ts"
+import { swaggerUiFile, swaggerUiFiles } from "../src/reference-page.ts"
 
 const folder = join(import.meta.dirname, "../dist/reference-page")
 await mkdir(folder, { recursive: true })
 for (const file of swaggerUiFiles) {
-  await copyFile(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`)), join(folder, file))
+  await copyFile(swaggerUiFile(file), join(folder, file))
 }

@@ -3,7 +3,7 @@ import { matchedRoutes } from "hono/route"
 import type { Env } from "./reply.ts"
 
 /** What is known of a request when its answer is there. */
-export interface Observed {
+interface Observed {
   /** The template of the route, such as `/beta/deviceManagement`; `undefined` for a path that no route has. */
   readonly route: string | undefined
   readonly seconds: number

@@ -47,11 +47,13 @@ const types: Readonly<Record<ReferencePageFile, string>> = {
   LICENSE: "text/plain; charset=utf-8"
 }
 
-/** Where the files of Swagger UI are: from source in its package, else beside this file, where the build copies them. */
+/** Where a file of Swagger UI is in its package, of which only the source and the build know. */
+export const swaggerUiFile = (file: (typeof swaggerUiFiles)[number]): URL =>
+  new URL(file, import.meta.resolve("swagger-ui-dist/package.json"))
+
 const addressOf = (file: (typeof swaggerUiFiles)[number]): URL =>
-  import.meta.url.endsWith(".ts")
-    ? new URL(import.meta.resolve(`swagger-ui-dist/${file}`))
-    : new URL(`./reference-page/${file}`, import.meta.url)
+  // The build copies the files beside this one: its package reports installations, and no user is to install it.
+  import.meta.url.endsWith(".ts") ? swaggerUiFile(file) : new URL(`./reference-page/${file}`, import.meta.url)
 
 /**
  * Nothing of the page may come from another origin, or lead its data to one. Swagger UI draws its icons from `data:`

@@ -1,5 +1,5 @@
 /** Which traces are kept, by OpenTelemetry's names. */
-export const samplers = [
+const samplers = [
   "parentbased_always_on",
   "parentbased_always_off",
   "parentbased_traceidratio",

@@ -1,7 +1,9 @@
 import { request as send } from "node:http"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
+import { createApp } from "../src/app.ts"
 import { defaultSettings } from "../src/config.ts"
+import { openDeviceStore } from "../src/device-store.ts"
 import { createLocalGraph } from "../src/local-graph.ts"
 import { openApiDocument } from "../src/openapi.ts"
 import { startService } from "../src/service.ts"
@@ -153,7 +155,22 @@ describe("/metrics", () => {
     expect((await fetch(`${shown.url}/metrics`, { headers: { via: "1.1 proxy" } })).status).toBe(200)
   })
 
-  it("is judged by the address that the caller has, over IPv6 as well, and no word of the caller's counts", async () => {
+  it.for([
+    ["127.0.0.1", 200],
+    ["::1", 200],
+    ["::ffff:127.0.0.1", 200],
+    ["203.0.113.7", 403],
+    ["::ffff:10.0.0.1", 403],
+    [undefined, 403]
+  ] as const)("answers a caller at %s with %i", async ([remoteAddress, status]) => {
+    const store = await openDeviceStore("memory")
+    const app = createApp({ store, exposition: { visibleTo: "loopback", text: async () => "" } })
+    const response = await app.request("http://localhost/metrics", {}, { incoming: { socket: { remoteAddress } } })
+    expect(response.status).toBe(status)
+    await store.close()
+  })
+
+  it("is shown over IPv6 as well", async () => {
     await using service = await started({ host: "::1" })
     const { port } = new URL(service.url)
     const exchange = send({ host: "::1", port, path: "/metrics" }).end()
