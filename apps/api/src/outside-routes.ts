@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono"
 import type { Authentication } from "./auth.ts"
-import { isLoopback } from "./config.ts"
+import { isLoopback, isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
 import { referencePage, referencePageFile, referencePageFiles } from "./reference-page.ts"
 import { type Env, answer } from "./reply.ts"
@@ -26,6 +26,8 @@ export interface Outside {
 const isFromThisMachine = (c: Context<Env>): boolean => {
   const incoming = (c.env as Env["Bindings"] | undefined)?.incoming
   if (incoming === undefined) return true
+  // A page in a browser can give its own name the address of this machine.
+  if (!isLoopbackUrl(c.req.url)) return false
   if (["forwarded", "x-forwarded-for", "via"].some((name) => c.req.header(name) !== undefined)) return false
   return isLoopback(incoming.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "")
 }

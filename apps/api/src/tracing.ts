@@ -35,6 +35,9 @@ const mostDeliveries = 4
 
 const shutdownMillis = 3_000
 
+/** A collector that stays away is no news. */
+const tellAgainMillis = 60_000
+
 /**
  * Delivers a batch within one time limit, retries included, or gives it up. The exporter behind which it stands would
  * retry by itself, but with neither a limit on time nor one on how many batches wait meanwhile.
@@ -42,6 +45,13 @@ const shutdownMillis = 3_000
 const deliveryOf = ({ url, timeoutMillis }: TraceSettings, log: Log) => {
   const collector = new URL(url).origin
   let underWay = 0
+  let toldAt = -Infinity
+  const tell = (message: string): void => {
+    const now = performance.now()
+    if (now < toldAt + tellAgainMillis) return
+    toldAt = now
+    log.error({ collector }, message)
+  }
   return HttpClient.HttpClient.use((fetching) => {
     const sender = fetching.pipe(
       HttpClient.filterStatusOk,
@@ -51,7 +61,7 @@ const deliveryOf = ({ url, timeoutMillis }: TraceSettings, log: Log) => {
       HttpClient.make((request) => {
         const done = HttpClientResponse.fromWeb(request, new Response(null))
         if (underWay >= mostDeliveries) {
-          log.error({ collector, spans: mostSpans }, "traces were dropped: the collector is slower than they come")
+          tell("traces are dropped: the collector is slower than they come")
           return Effect.succeed(done)
         }
         underWay += 1
@@ -61,7 +71,7 @@ const deliveryOf = ({ url, timeoutMillis }: TraceSettings, log: Log) => {
           Effect.as(done),
           // The error holds the request and with it the headers, which may be secret: it goes no further than here.
           Effect.catch(() => {
-            log.error({ collector }, "traces could not be delivered and were dropped; the next are sent in a minute")
+            tell("traces cannot be delivered and are dropped; others are sent again in a minute")
             return Effect.die(new Error("the collector cannot be reached"))
           }),
           Effect.ensuring(Effect.sync(() => (underWay -= 1)))

@@ -9,6 +9,7 @@ import { openApiDocument } from "../src/openapi.ts"
 import { startService } from "../src/service.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath } from "./opened.ts"
 import { operationsOf } from "./described.ts"
+import { openedEntra } from "./tokens.ts"
 
 const started = async (settings: Partial<typeof defaultSettings> = {}) => {
   const { url, close } = await startService({ ...defaultSettings, port: 0, fleet: 2, ...settings })
@@ -168,6 +169,15 @@ describe("/metrics", () => {
     const response = await app.request("http://localhost/metrics", {}, { incoming: { socket: { remoteAddress } } })
     expect(response.status).toBe(status)
     await store.close()
+  })
+
+  it("is not shown to a page that gave its own name this machine's address, where tokens are wanted", async () => {
+    await using tokens = await openedEntra([])
+    const { authentication, store } = tokens
+    const app = createApp({ store, authentication, exposition: { visibleTo: "loopback", text: async () => "" } })
+    const bindings = { incoming: { socket: { remoteAddress: "127.0.0.1" } } }
+    expect((await app.request("http://page.example/metrics", {}, bindings)).status).toBe(403)
+    expect((await app.request("http://127.0.0.1:4010/metrics", {}, bindings)).status).toBe(200)
   })
 
   it("is shown over IPv6 as well", async () => {
