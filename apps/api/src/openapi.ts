@@ -18,7 +18,7 @@ Everything of Graph is served alike under \`/beta\` and \`/v1.0\`, which are the
 
 **HEAD** is served wherever GET is. Any other method on a path of Graph is 405 \`Request_BadRequest\` with \`Allow\`; a path that does not exist is 400 and names the segment. OData options that an operation does not list are refused by name; options that are not OData's are ignored.
 
-**Limits**: ${longestUrl} characters of URL (414). \`Accept: application/json;odata.metadata=none\`, \`minimal\` or \`full\` says how much a device tells besides its values.
+**Limits**: ${longestUrl} characters of URL (414), a body of the size that its operation names (413); what HTTP itself cannot read is cut off before it gets here, with 408 or 431 and no body. \`Accept: application/json;odata.metadata=none\`, \`minimal\` or \`full\` says how much a device tells besides its values.
 
 **Errors** have Graph's envelope. The code decides the status; \`request-id\` is what to quote.`
 
