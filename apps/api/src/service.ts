@@ -129,10 +129,10 @@ export const startService = async (
     const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
     const restore = () => seedFleet(store, fleet)
     watching = await startWatching(settings, log)
-    const { observers, exposition, close: stopWatching } = watching
+    const { observers, exposition, traced, close: stopWatching } = watching
     const server = httpServer(
       createApp({
-        store,
+        store: traced(store),
         log,
         authentication,
         etag: settings.etag === "on",

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,6 +16,7 @@ import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
 import type { Log } from "./app.ts"
+import type { DeviceStore } from "./device-store.ts"
 import { type Observer, methodOf, routeOf } from "./observation.ts"
 import { packageVersion } from "./package-version.ts"
 import { batchItemOf } from "./route-target.ts"
@@ -25,6 +27,8 @@ export interface Tracing {
   readonly observer: Observer
   /** For spans of others, which join the trace of a request by the span on its context. */
   readonly tracer: Tracer.Tracer
+  /** A store whose work is seen as part of the request that it is done for. */
+  readonly traced: (store: DeviceStore) => DeviceStore
   /** Sends what is left, for three seconds at most. */
   readonly close: () => Promise<void>
 }
@@ -124,6 +128,8 @@ const isSampled = (sampler: Sampler, ratio: number, parent: Tracer.AnySpan | und
 
 const nowNanos = (): bigint => BigInt(Date.now()) * 1_000_000n
 
+const endOf = ({ status }: Tracer.Span, seconds: number): bigint => status.startTime + BigInt(Math.round(seconds * 1e9))
+
 /** Says that a request failed, without a stack, which would be ours and not that of what failed. */
 const failed = (status: number) => Exit.fail(`answered with ${status}`)
 
@@ -133,10 +139,42 @@ const parentOf = (traceparent: string | undefined): Tracer.AnySpan | undefined =
     ? undefined
     : Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent })))
 
+const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise
+
 /** Starts to trace. */
 export const startTracing = async (settings: TraceSettings, log: Log): Promise<Tracing> => {
   const runtime = ManagedRuntime.make(layerOf(settings, log))
   const tracer = await runtime.runPromise(Effect.service(Tracer.Tracer))
+
+  const current = new AsyncLocalStorage<Tracer.Span>()
+
+  /** Does work within a span of its own; an answer that has to be waited for is part of the work. */
+  const within =
+    <Arguments extends ReadonlyArray<unknown>, Result>(name: string, work: (...args: Arguments) => Result) =>
+    (...args: Arguments): Result => {
+      const parent = current.getStore()
+      if (parent?.sampled !== true) return work(...args)
+      const started = performance.now()
+      const span = tracer.span({
+        name,
+        kind: "internal",
+        parent: Option.some(parent),
+        annotations: Context.empty(),
+        links: [],
+        startTime: nowNanos(),
+        root: false,
+        sampled: true
+      })
+      const end = (exit: Exit.Exit<void, string>) => span.end(endOf(span, (performance.now() - started) / 1000), exit)
+      const result = work(...args)
+      if (isPromise(result)) {
+        void result.then(
+          () => end(Exit.void),
+          () => end(Exit.fail("failed"))
+        )
+      } else end(Exit.void)
+      return result
+    }
 
   const observer: Observer = (c) => {
     const item = batchItemOf(c)
@@ -154,6 +192,8 @@ export const startTracing = async (settings: TraceSettings, log: Log): Promise<T
       sampled: item?.span?.sampled ?? isSampled(settings.sampler, settings.ratio, parent)
     })
     c.set("span", span)
+    // Whatever follows in this request, or this item of a batch, finds its span here.
+    current.enterWith(span)
     return ({ seconds }) => {
       if (!span.sampled) return
       const { status } = c.res
@@ -166,11 +206,19 @@ export const startTracing = async (settings: TraceSettings, log: Log): Promise<T
       if (status >= 500) span.attribute("error.type", String(status))
       const disturbance = c.get("disturbance")
       if (disturbance !== undefined) span.attribute("wfa.disturbance", disturbance)
-      const { status: state } = span
-      const end = state.startTime + BigInt(Math.round(seconds * 1e9))
-      span.end(end, status >= 500 ? failed(status) : Exit.void)
+      span.end(endOf(span, seconds), status >= 500 ? failed(status) : Exit.void)
     }
   }
 
-  return { observer, tracer, close: () => runtime.dispose() }
+  const traced = (store: DeviceStore): DeviceStore => ({
+    ...store,
+    count: within("store count", store.count),
+    create: within("store create", store.create),
+    find: within("store find", store.find),
+    remove: within("store remove", store.remove),
+    search: within("store search", store.search),
+    update: within("store update", store.update)
+  })
+
+  return { observer, tracer, traced, close: () => runtime.dispose() }
 }

@@ -1,5 +1,6 @@
 import type { Log } from "./app.ts"
 import type { Settings } from "./config.ts"
+import type { DeviceStore } from "./device-store.ts"
 import type { Observer } from "./observation.ts"
 import type { Exposition } from "./outside-routes.ts"
 import { createRequestFigures } from "./request-figures.ts"
@@ -11,6 +12,8 @@ export interface Watching {
   readonly exposition: Exposition | undefined
   /** For spans of others; `undefined` while nothing is traced. */
   readonly tracer: Tracing["tracer"] | undefined
+  /** A store whose work is seen in the traces, when there are any. */
+  readonly traced: (store: DeviceStore) => DeviceStore
   /** To be called when the last request is answered. */
   readonly close: () => Promise<void>
 }
@@ -38,6 +41,7 @@ export const startWatching = async (
     ],
     exposition,
     tracer: tracing?.tracer,
+    traced: tracing?.traced ?? ((store) => store),
     close: async () => {
       figures?.close()
       await tracing?.close()

@@ -97,7 +97,7 @@ describe("a request", () => {
     await service.close()
 
     expect(collecting.received.map(({ path }) => path)).toEqual(["/v1/traces"])
-    const [span, ...others] = collecting.spans()
+    const [span, ...others] = collecting.spans().filter(({ kind }) => kind === 2)
     expect(others).toEqual([])
     expect(span).toMatchObject({ traceId, parentSpanId: parentId, name: `GET ${deviceRoute}`, kind: 2 })
     expect(valuesIn(span?.attributes ?? [])).toEqual({
@@ -146,6 +146,42 @@ describe("a request", () => {
     expect(items).toHaveLength(2)
     for (const item of items)
       expect(item).toMatchObject({ traceId: batch?.traceId, parentSpanId: batch?.spanId, kind: 1 })
+  })
+
+  it("has a child for the store's work, which belongs to that request or item and to no other at the same time", async () => {
+    await using collecting = await collector()
+    const service = await traced(collecting.url, { WFA_FLEET: "3" })
+    const page = (await (await fetch(`${service.url}${devicesPath}`)).json()) as {
+      readonly value: ReadonlyArray<{ readonly id: string }>
+    }
+    const requests = page.value.map(({ id }, index) => ({
+      id: String(index),
+      method: "PATCH",
+      url: `${metricsPath}/allDevices/metricDevices/${id}`,
+      headers: { "Content-Type": "application/json" },
+      body: { model: "X" }
+    }))
+    const [first] = page.value
+    await Promise.all([
+      fetch(`${service.url}/beta/$batch`, jsonRequest("POST", { requests })).then((response) => response.text()),
+      fetch(`${service.url}${devicesPath}/${first?.id}`).then((response) => response.text()),
+      fetch(`${service.url}${devicesPath}/$count`).then((response) => response.text())
+    ])
+    await service.close()
+    const spans = new Map(collecting.spans().map((span) => [span.spanId, span]))
+    const work = collecting
+      .spans()
+      .filter(({ name }) => name.startsWith("store "))
+      .map(({ name, parentSpanId = "" }) => [name, spans.get(parentSpanId)?.name, parentSpanId] as const)
+    expect(work.map(([name, parent]) => [name, parent]).toSorted()).toEqual([
+      ["store count", `GET ${deviceRoute.replace("{deviceId}", "$count")}`],
+      ["store find", `GET ${deviceRoute}`],
+      ["store search", `GET ${deviceRoute.replace("/{deviceId}", "")}`],
+      ["store update", `PATCH ${deviceRoute}`],
+      ["store update", `PATCH ${deviceRoute}`],
+      ["store update", `PATCH ${deviceRoute}`]
+    ])
+    expect(new Set(work.map(([, , parent]) => parent)).size).toBe(6)
   })
 
   it("that fails for a reason of ours is an error in its span, without a word of why", async () => {
