@@ -173,13 +173,13 @@ describe("a request", () => {
       .spans()
       .filter(({ name }) => name.startsWith("store "))
       .map(({ name, parentSpanId = "" }) => [name, spans.get(parentSpanId)?.name, parentSpanId] as const)
-    expect(work.map(([name, parent]) => [name, parent]).toSorted()).toEqual([
-      ["store count", `GET ${deviceRoute.replace("{deviceId}", "$count")}`],
-      ["store find", `GET ${deviceRoute}`],
-      ["store search", `GET ${deviceRoute.replace("/{deviceId}", "")}`],
-      ["store update", `PATCH ${deviceRoute}`],
-      ["store update", `PATCH ${deviceRoute}`],
-      ["store update", `PATCH ${deviceRoute}`]
+    expect(work.map(([name, parent]) => `${name} < ${parent}`).toSorted()).toEqual([
+      `store count < GET ${deviceRoute.replace("{deviceId}", "$count")}`,
+      `store find < GET ${deviceRoute}`,
+      `store search < GET ${deviceRoute.replace("/{deviceId}", "")}`,
+      `store update < PATCH ${deviceRoute}`,
+      `store update < PATCH ${deviceRoute}`,
+      `store update < PATCH ${deviceRoute}`
     ])
     expect(new Set(work.map(([, , parent]) => parent)).size).toBe(6)
   })
