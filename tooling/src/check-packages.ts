@@ -15,6 +15,11 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
+/** What a package's build puts beside the compiled code, by the folder of the package. */
+const assets: Readonly<Record<string, ReadonlyArray<string>>> = {
+  api: ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"].map((file) => `package/dist/reference-page/${file}`)
+}
+
 const hasLibraryEntry = (manifest: Manifest) => manifest.exports?.["."] !== undefined
 
 run("turbo", ["run", "build"])
@@ -43,6 +48,13 @@ try {
     if (hasLibraryEntry(manifest)) {
       inspect(`${name} are the types wrong`, () => run(join(tools, "attw"), [filename, "--profile", "esm-only"]))
     }
+    inspect(`${name} assets`, () => {
+      const packedFiles = run("tar", ["-tf", filename])
+      const files = new Set(packedFiles.split("\n"))
+      const missing = (assets[basename(folder)] ?? []).filter((file) => !files.has(file))
+      if (missing.length > 0) throw new Error(`not in the tarball: ${missing.join(", ")}`)
+      return packedFiles
+    })
     inspect(`${name} versions`, () => {
       const written = run("tar", ["-xOf", filename, "package/package.json"])
       const { dependencies, peerDependencies } = JSON.parse(written) as Manifest

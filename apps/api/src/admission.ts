@@ -9,8 +9,10 @@ import type { Env } from "./reply.ts"
 /** In characters; also what a link in an answer must fit into. */
 export const longestUrl = 8_192
 
-/** Probes are asked by machines that have no token. */
-const open: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
+/** Asked by machines and people that have no token; nothing of these says anything of a tenant. */
+const open: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json", "/docs", "/metrics"])
+
+const isOpen = (path: string): boolean => open.has(path) || path.startsWith("/docs/")
 
 // A URL may have more in its host, such as quotes; but the links of answers begin with it.
 const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
@@ -93,8 +95,7 @@ export const admission = (
       throw new ApiError("uriTooLong", `The URL is longer than the ${longestUrl} characters that are accepted.`)
     }
     refuseForeignRoot(c)
-    if (authentication !== undefined)
-      return open.has(c.req.path) ? undefined : authorizeUnlessNowhere(c, authentication)
+    if (authentication !== undefined) return isOpen(c.req.path) ? undefined : authorizeUnlessNowhere(c, authentication)
     refuseForeignPage(c)
     return undefined
   }

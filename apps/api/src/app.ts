@@ -9,7 +9,9 @@ import { metricRoutes } from "./metrics.ts"
 import { type Version } from "./odata-address.ts"
 import { batchRoutes } from "./odata-batch.ts"
 import { localRoutes } from "./local-routes.ts"
+import { type Observer, routeOf } from "./observation.ts"
 import { odataPath } from "./odata-path.ts"
+import { type Exposition, outsideRoutes } from "./outside-routes.ts"
 import type { Rehearsal } from "./rehearsal.ts"
 import { reportRoutes } from "./reports.ts"
 import { serviceRoutes } from "./service-document.ts"
@@ -34,6 +36,10 @@ export interface Dependencies {
   readonly etag?: boolean
   /** What happens around the answers; without it, nothing does. */
   readonly rehearsal?: Rehearsal
+  /** Who is told of each request: figures, traces. */
+  readonly observers?: ReadonlyArray<Observer>
+  /** What `/metrics` shows, and to whom; without it there is no such route. */
+  readonly exposition?: Exposition | undefined
   /** Puts the devices that a new store starts with in the place of all that there are. */
   readonly restore?: () => Promise<void>
 }
@@ -45,6 +51,8 @@ export const createApp = ({
   authentication,
   etag = false,
   rehearsal,
+  observers = [],
+  exposition,
   restore
 }: Dependencies): Hono<Env> => {
   const versionRoutes = (version: Version): Hono<Env> =>
@@ -78,20 +86,28 @@ export const createApp = ({
       c.set("tenant", localTenant)
       c.set("app", localTenant)
       c.set("readOnly", "accept")
+      const observed = observers.map((observe) => observe(c))
       try {
         await admit(c)
         await next()
       } catch (error) {
         c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
       }
+      const durationMs = performance.now() - started
+      const route = routeOf(c)
+      for (const end of observed) end({ route, seconds: durationMs / 1000 })
+      const span = c.get("span")
       log.info(
         {
           method: c.req.method,
           path: c.req.path,
+          route,
           status: c.res.status,
-          durationMs: Math.round((performance.now() - started) * 1000) / 1000,
+          durationMs: Math.round(durationMs * 1000) / 1000,
           requestId: ids.requestId,
-          clientRequestId: ids.clientRequestId
+          clientRequestId: ids.clientRequestId,
+          tenant: c.get("tenant"),
+          ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId })
         },
         "request"
       )
@@ -106,6 +122,7 @@ export const createApp = ({
       }
       return reply(c, 200, { status: "ready" })
     })
+    .route("/", outsideRoutes({ authentication, isLocal: rehearsal?.isLocal === true, etag, exposition }))
     .route("/_local", rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : new Hono<Env>())
     .use("/beta/*", ...around)
     .use("/v1.0/*", ...around)

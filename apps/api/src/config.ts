@@ -4,6 +4,7 @@ import * as z from "zod"
 import type { BudgetSetting } from "./budget.ts"
 import { type Authority, authorities, isGraphAudience, personalTenant } from "./clouds.ts"
 import { type Profile, type ReadOnlyPolicy, profiles, readOnlyPolicies } from "./profile.ts"
+import { type TraceSettings, readTraceSettings } from "./trace-settings.ts"
 
 /** Everything the service can be told, checked. */
 export interface Settings {
@@ -37,7 +38,16 @@ export interface Settings {
   readonly fleet: number
   /** Which synthetic fleet: the same seed makes the same devices. */
   readonly fleetSeed: number
+  /** Who may read `/metrics`: callers on this machine, nobody, or whoever reaches the service. */
+  readonly metrics: "loopback" | "off" | "on"
+  /** What is logged: every request, only what failed for a reason of ours, or nothing. */
+  readonly log: "info" | "error" | "off"
+  /** Where traces go; nowhere when `undefined`. Read from OpenTelemetry's own variables. */
+  readonly traces: TraceSettings | undefined
 }
+
+/** The settings that have a variable of ours each. */
+type Named = Omit<Settings, "traces">
 
 const loopback = new BlockList()
 loopback.addSubnet("127.0.0.0", 8, "ipv4")
@@ -80,7 +90,7 @@ const notSet = z.literal("")
 
 const schemaWith = (
   auth: string | undefined
-): z.ZodType<Settings, { readonly [Name in keyof Settings]: string | undefined }> =>
+): z.ZodType<Named, { readonly [Name in keyof Named]: string | undefined }> =>
   z.object({
     host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
     port: wholeNumber(65_535),
@@ -107,7 +117,9 @@ const schemaWith = (
     faults: z.string().min(1),
     etag: z.enum(["off", "on"]),
     fleet: wholeNumber(1_000_000),
-    fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER)
+    fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER),
+    metrics: z.enum(["loopback", "off", "on"]),
+    log: z.enum(["info", "error", "off"])
   })
 
 /** How a store is called where others can read it: without the user, the password and the parameters of a URL. */
@@ -126,7 +138,7 @@ interface Variable {
   readonly expected: string
 }
 
-const variables: { readonly [Name in keyof Settings]: Variable } = {
+const variables: { readonly [Name in keyof Named]: Variable } = {
   host: {
     name: "WFA_HOST",
     standard: "127.0.0.1",
@@ -217,10 +229,22 @@ const variables: { readonly [Name in keyof Settings]: Variable } = {
     standard: "1",
     meaning: "which synthetic fleet that is",
     expected: `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`
+  },
+  metrics: {
+    name: "WFA_METRICS",
+    standard: "loopback",
+    meaning: "who may read /metrics",
+    expected: "loopback (callers on this machine), off, or on (whoever reaches the service, without a token)"
+  },
+  log: {
+    name: "WFA_LOG",
+    standard: "info",
+    meaning: "what is logged to stderr",
+    expected: "info (each request), error (failures of the service only), or off"
   }
 }
 
-const settingNames = Object.keys(variables) as ReadonlyArray<keyof Settings>
+const settingNames = Object.keys(variables) as ReadonlyArray<keyof Named>
 const variableNames: ReadonlyArray<string> = settingNames.map((setting) => variables[setting].name)
 
 /** `wfa` reads these two, so they may stand in the environment of the service as well. */
@@ -249,7 +273,10 @@ export const readSettings = (
     settingNames.map((setting) => [setting, env[variables[setting].name] ?? variables[setting].standard])
   )
   const parsed = schemaWith(texts["auth"]).safeParse(texts)
-  if (parsed.success && strangers.length === 0) return parsed
+  const { traces, problems } = readTraceSettings(env)
+  if (parsed.success && strangers.length === 0 && problems.length === 0) {
+    return { success: true, data: { ...parsed.data, traces } }
+  }
   const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]))
   return {
     success: false,
@@ -257,7 +284,8 @@ export const readSettings = (
       ...settingNames
         .filter((setting) => wrong.has(setting))
         .map((setting) => `${variables[setting].name}: expected ${variables[setting].expected}`),
-      ...strangers.toSorted().map(strangerProblem)
+      ...strangers.toSorted().map(strangerProblem),
+      ...problems
     ]
   }
 }

@@ -24,7 +24,8 @@ export type Position = ReadonlyArray<string | number | boolean | null>
 /** The order without `$orderby`. */
 export const orderById: Order = [{ property: "id", descending: false }]
 
-const longestOrder = 4_096
+/** The longest `$orderby`, in characters. */
+export const longestOrder = 4_096
 
 const orderError = (problem: string): ApiError =>
   new ApiError("BadRequest", `The query option '$orderby' is not understood: ${problem}.`)

@@ -100,7 +100,8 @@ export const only =
     })
   }
 
-const largestBodyBytes = 1_048_576
+/** The largest body that is read, but for that of a batch. */
+export const largestBodyBytes = 1_048_576
 
 const tooLarge = (mostBytes: number) =>
   new ApiError("invalidRequest", `The body is larger than the ${mostBytes} bytes that are accepted.`)

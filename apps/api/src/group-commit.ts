@@ -1,7 +1,24 @@
+import { channel } from "node:diagnostics_channel"
+
 interface Job<Transaction> {
   readonly write: (transaction: Transaction) => Promise<unknown>
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
+}
+
+/** What is told of a commit that went well. */
+export interface Commit {
+  /** How many writes it made durable. */
+  readonly writes: number
+}
+
+/** Where commits are told of, for whoever counts them: a channel of `node:diagnostics_channel`. */
+export const commitChannel = "@workanywhere/api:commit"
+
+const commits = channel(commitChannel)
+
+const tellOf = (writes: number): void => {
+  if (commits.hasSubscribers) commits.publish({ writes } satisfies Commit)
 }
 
 /**
@@ -15,13 +32,22 @@ export const groupCommit = <Transaction>(
 ): (<A>(write: (transaction: Transaction) => Promise<A>) => Promise<A>) => {
   let waiting: Array<Job<Transaction>> = []
 
-  const alone = ({ write, resolve, reject }: Job<Transaction>): Promise<void> => transact(write).then(resolve, reject)
+  const alone = async ({ write, resolve, reject }: Job<Transaction>): Promise<void> => {
+    try {
+      const result = await transact(write)
+      tellOf(1)
+      resolve(result)
+    } catch (error) {
+      reject(error)
+    }
+  }
 
   const together = async (group: ReadonlyArray<Job<Transaction>>): Promise<void> => {
     const results: Array<unknown> = []
     await transact(async (transaction) => {
       for (const { write } of group) results.push(await write(transaction))
     })
+    tellOf(group.length)
     for (const [index, { resolve }] of group.entries()) resolve(results[index])
   }
 

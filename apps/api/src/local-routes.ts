@@ -6,7 +6,7 @@ import { type DeviceStore, localTenant } from "./device-store.ts"
 import { ApiError, jsonBody } from "./errors.ts"
 import { type FaultScript, faultScriptSchema, parseFaultScript } from "./fault-script.ts"
 import type { Rehearsal } from "./rehearsal.ts"
-import { type Env, reply } from "./reply.ts"
+import { type Env, answer, reply } from "./reply.ts"
 import { junitOf, verdictOf } from "./verdict.ts"
 
 /** A synthetic fleet, by its size and seed. */
@@ -15,6 +15,9 @@ export const Fleet = z.strictObject({
   seed: z.int().min(0).default(1)
 })
 export type Fleet = z.infer<typeof Fleet>
+
+/** JSON Schema of a synthetic fleet. */
+export const fleetSchema = (): object => z.toJSONSchema(Fleet, { io: "input" })
 
 /** Puts a synthetic fleet in the place of all devices. */
 export const seedFleet = (store: DeviceStore, fleet: Fleet): Promise<void> =>
@@ -65,7 +68,7 @@ export const localRoutes = (rehearsal: Rehearsal, store: DeviceStore, restore?: 
     .post("/reset", async (c) => {
       await restore?.()
       rehearsal.reset()
-      return c.body(null, 204)
+      return answer(c, 204, null, {})
     })
     .post("/seed", async (c) => {
       const wanted = await bodyOf(c, fleetIn)
@@ -86,5 +89,5 @@ export const localRoutes = (rehearsal: Rehearsal, store: DeviceStore, restore?: 
       const { calls } = rehearsal
       const verdict = verdictOf(calls.kept(), calls.forgotten())
       if (!wantsJunit(c)) return reply(c, 200, verdict)
-      return c.body(junitOf(verdict), 200, { "content-type": "application/xml; charset=utf-8" })
+      return answer(c, 200, junitOf(verdict), { "content-type": "application/xml; charset=utf-8" })
     })

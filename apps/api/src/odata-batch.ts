@@ -10,10 +10,11 @@ import { type Env, reply } from "./reply.ts"
 /** Answers a request as the service does that a batch came to: with all its checks. */
 export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
 
-const largestBatchBytes = 4 * 1_048_576
+/** The largest batch that is read. */
+export const largestBatchBytes = 4 * 1_048_576
 
-/** Reference 6.4. */
-const mostItems = 20
+/** The most items in a batch (reference 6.4). */
+export const mostItems = 20
 
 const batchItem = z.strictObject({
   id: z.string().min(1),
@@ -28,6 +29,9 @@ const batchItem = z.strictObject({
 const batch = z.strictObject({ requests: z.array(batchItem).min(1) })
 
 type Item = z.output<typeof batchItem>
+
+/** JSON Schema of the body of a batch. */
+export const batchSchema = (): z.core.JSONSchema.BaseSchema => z.toJSONSchema(batch, { io: "input" })
 
 /** What came of an item, as it stands in the answer. */
 interface ItemAnswer {
@@ -190,7 +194,7 @@ export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => 
     if (odataPath(request) === `/${version}/$batch`) {
       return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
     }
-    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId") } })
+    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId"), span: c.get("span") } })
   }
 
   return new Hono<Env>()

@@ -15,10 +15,10 @@ const enumTypes = {
 } as const
 
 /** Type of a property: one of OData's, or one of ours, for which `graph` is the namespace. */
-type EdmType = `Edm.${"Boolean" | "Double" | "Int32" | "String"}` | `graph.${string}`
+export type EdmType = `Edm.${"Boolean" | "Double" | "Int32" | "String"}` | `graph.${string}`
 
 /** A type, or a type and that its values may be null. */
-type Declared = EdmType | readonly [type: EdmType, nullable: "nullable"]
+export type Declared = EdmType | readonly [type: EdmType, nullable: "nullable"]
 
 type Declarations<Of> = { readonly [Name in keyof Of]-?: Declared }
 
@@ -99,6 +99,13 @@ const complexTypes: Readonly<Record<string, Readonly<Record<string, Declared>>>>
   userExperienceAnalyticsWindows10DevicesSummary: windows10Part,
   userExperienceAnalyticsCloudIdentityDevicesSummary: cloudIdentityPart,
   userExperienceAnalyticsWorkFromAnywhereDevicesSummary: { ...devicesSummary }
+}
+
+/** The types of the reports and of what is inside them, with their properties; entities have an `id` as well. */
+export const reportTypes: Readonly<Record<string, Readonly<Record<string, Declared>>>> = {
+  userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric: { id: "Edm.String", ...hardwareReadiness },
+  userExperienceAnalyticsWorkFromAnywhereModelPerformance: { id: "Edm.String", ...modelPerformance },
+  ...complexTypes
 }
 
 /** The properties of the reports, as `$select` may name them. */

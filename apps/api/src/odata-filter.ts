@@ -35,7 +35,8 @@ export const filterError = (at: number, problem: string): ApiError =>
     `The query option '$filter' is not understood at character ${at}: ${problem}${problem.endsWith("?") ? "" : "."}`
   )
 
-const longestFilter = 4_096
+/** The longest `$filter`, in characters. */
+export const longestFilter = 4_096
 const deepestFilter = 20
 const longestList = 100
 

@@ -1,4 +1,5 @@
 import { getPath } from "hono/utils/url"
+import { referencePageFiles } from "./reference-page.ts"
 
 /** A place in the tree of what is addressed: what may follow it by name, and what follows it as a key. */
 interface Place {
@@ -34,7 +35,18 @@ const deviceManagement: Place = {
   ])
 }
 const version: Place = { segments: segments({ deviceManagement, $metadata: {}, $batch: {} }) }
-const root: Place = { segments: segments({ beta: version, "v1.0": version, healthz: {}, readyz: {} }) }
+const docs: Place = { segments: segments(Object.fromEntries(referencePageFiles.map((file) => [file, {}]))) }
+const root: Place = {
+  segments: segments({
+    beta: version,
+    "v1.0": version,
+    healthz: {},
+    readyz: {},
+    "openapi.json": {},
+    docs,
+    metrics: {}
+  })
+}
 
 const decoded = (text: string): string => {
   if (!text.includes("%")) return text

@@ -64,7 +64,8 @@ export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): 
   return options
 }
 
-const longestSelect = 4_096
+/** The longest `$select`, in characters. */
+export const longestSelect = 4_096
 
 /** What `$select` asks for by names that `known` understands, each once, in the order asked; `undefined` for all. */
 export const selectedNames = <Name extends string>(
@@ -84,8 +85,9 @@ export const selectedNames = <Name extends string>(
 export const selectedProperties = (select: string | undefined): ReadonlyArray<PropertyName> | undefined =>
   selectedNames(select, (name) => deviceProperty(name).name)
 
-const standardPageSize = 100
-const largestPageSize = 999
+/** How many rows a page has when nobody asks for a number of them, and at most. */
+export const standardPageSize = 100
+export const largestPageSize = 999
 
 const wholeNumber = (option: ServedOption, text: string): number => {
   if (!/^\d+$/.test(text)) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Span } from "effect/Tracer"
 import type { Context } from "hono"
 import type { Connection } from "./connection.ts"
 import type { ReadOnlyPolicy } from "./profile.ts"
@@ -22,6 +23,8 @@ export interface RequestFacts {
   readonly nextLink?: string
   /** What came as the body, for whoever compares requests. */
   readonly received?: Uint8Array
+  /** The span of the request, while it is traced: the parent of whatever is done for it. */
+  readonly span?: Span
   /** What rehearsal did to the request: the kind of a fault, or that the budget was spent. */
   readonly disturbance?: string
 }
@@ -36,8 +39,8 @@ export interface Env {
     readonly connection?: Connection
     /** Node's side of the connection, when there is a server. */
     readonly outgoing?: ServerResponse
-    /** Which item of which batch the request is: its id, and the request-id of the batch. */
-    readonly batchItem?: { readonly id: string; readonly of: string }
+    /** Which item of which batch the request is: its id, and the request-id and the span of the batch. */
+    readonly batchItem?: { readonly id: string; readonly of: string; readonly span?: Span | undefined }
   }
 }
 

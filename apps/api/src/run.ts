@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { parseArgs } from "node:util"
 import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
 import { exitCode, fail } from "./exit.ts"
 import { logLines } from "./log-lines.ts"
+import { packageVersion } from "./package-version.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
 const help = (importHelp: string): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
@@ -18,17 +18,14 @@ Settings are read from the environment:
 
 ${settingsTable()}
 
+Traces are sent when OTEL_EXPORTER_OTLP_ENDPOINT says where to, by OpenTelemetry's standard variables.
+
 It prints one line when it accepts connections, and logs to stderr. SIGTERM and SIGINT end it.
 
 wfa-api import <file>
 
 ${importHelp}
 `
-
-const version = (): string => {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
-  return `${(manifest as { readonly version: string }).version}\n`
-}
 
 const optionsOf = (args: ReadonlyArray<string>) => {
   try {
@@ -45,7 +42,8 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
 
   const lines = logLines()
   process.on("exit", lines.flush)
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, lines)
+  const level = settings.data.log === "off" ? "silent" : settings.data.log
+  const log = pino({ base: null, level, timestamp: pino.stdTimeFunctions.isoTime }, lines)
 
   let service: Service
   try {
@@ -80,6 +78,6 @@ export const run = async (
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
   if (options.help === true) process.stdout.write(help((await importCommand()).importHelp))
-  else if (options.version === true) process.stdout.write(version())
+  else if (options.version === true) process.stdout.write(`${packageVersion()}\n`)
   else await serve(env)
 }

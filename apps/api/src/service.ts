@@ -12,6 +12,7 @@ import { type FaultScript, parseFaultScript } from "./fault-script.ts"
 import { seedFleet } from "./local-routes.ts"
 import { createRehearsal } from "./rehearsal.ts"
 import type { Env } from "./reply.ts"
+import { type Watching, startWatching } from "./watching.ts"
 
 /** The service cannot start as it was told to; the message says in one line what to change. */
 export class StartError extends Error {
@@ -118,6 +119,7 @@ export const startService = async (
     ...(await faultsFrom(settings.faults))
   })
   const store = await openStore(settings.store)
+  let watching: Watching | undefined
   try {
     const fleet = { size: settings.fleet, seed: settings.fleetSeed }
     for (const tenant of isOpen ? [localTenant] : settings.tenants) {
@@ -126,8 +128,19 @@ export const startService = async (
     // Imported when needed: it would be a good part of the time that a start takes.
     const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
     const restore = () => seedFleet(store, fleet)
+    watching = await startWatching(settings, log)
+    const { observers, exposition, traced, close: stopWatching } = watching
     const server = httpServer(
-      createApp({ store, log, authentication, etag: settings.etag === "on", rehearsal, restore })
+      createApp({
+        store: traced(store),
+        log,
+        authentication,
+        etag: settings.etag === "on",
+        rehearsal,
+        observers,
+        exposition,
+        restore
+      })
     )
     const url = await listen(server, settings)
     return {
@@ -135,10 +148,12 @@ export const startService = async (
       close: async () => {
         rehearsal.close()
         await closed(server)
+        await stopWatching()
         await store.close()
       }
     }
   } catch (error) {
+    await watching?.close()
     await store.close()
     throw error
   }

@@ -141,7 +141,7 @@ describe("with authentication", () => {
       "/nothing",
       "/beta/deviceManagement/x/healthz",
       "/",
-      "/metrics",
+      "/metric",
       "/_local/calls"
     ]) {
       const response = await opened.app.request(path)
@@ -188,10 +188,13 @@ describe("with authentication", () => {
     expect(refusals[0]?.[0]).toBe(403)
   })
 
-  it.for(["/healthz", "/readyz", "/HEALTHZ"])("%s needs no token", async (path) => {
-    await using opened = await openedEntra([key.jwk])
-    expect((await opened.app.request(path)).status).toBe(200)
-  })
+  it.for(["/healthz", "/readyz", "/HEALTHZ", "/openapi.json", "/docs", "/docs/start.js"])(
+    "%s needs no token",
+    async (path) => {
+      await using opened = await openedEntra([key.jwk])
+      expect((await opened.app.request(path)).status).toBe(200)
+    }
+  )
 })
 
 describe("a URL", () => {

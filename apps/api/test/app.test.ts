@@ -10,6 +10,7 @@ import {
   readinessPath,
   summaryPath
 } from "./opened.ts"
+import { bearer, openedEntra, signed, signingKey, tenants, userClaims } from "./tokens.ts"
 
 const devicePath = `${devicesPath}/${documentedId}`
 
@@ -154,12 +155,27 @@ describe("the log", () => {
         message: "request",
         method: "PATCH",
         path: devicePath,
+        route: devicePath.replace("allDevices", "{metricId}").replace(documentedId, "{deviceId}"),
         status: 200,
         durationMs: expect.any(Number),
         requestId: response.headers.get("request-id"),
-        clientRequestId: "mine"
+        clientRequestId: "mine",
+        tenant: "local"
       }
     ])
+  })
+
+  it("names the tenant of a caller that has proven who it is, and nothing else of its token", async () => {
+    const key = await signingKey("key")
+    await using opened = await openedEntra([key.jwk])
+    const token = await signed(userClaims(), key)
+    await opened.app.request(devicesPath, { headers: bearer(token) })
+    await opened.app.request(devicesPath, { headers: bearer("canary") })
+    expect(opened.lines.map(({ status, tenant }) => [status, tenant])).toEqual([
+      [200, tenants[0]],
+      [401, "local"]
+    ])
+    expect(JSON.stringify(opened.lines)).not.toMatch(/canary|eyJ/)
   })
 
   it("has a line for a request that was refused, too", async () => {

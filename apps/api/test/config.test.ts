@@ -25,7 +25,10 @@ describe("the settings", () => {
       faults: "none",
       etag: "off",
       fleet: 0,
-      fleetSeed: 1
+      fleetSeed: 1,
+      metrics: "loopback",
+      log: "info",
+      traces: undefined
     })
   })
 
@@ -45,7 +48,9 @@ describe("the settings", () => {
       WFA_FAULTS: "/etc/faults.json",
       WFA_ETAG: "on",
       WFA_FLEET: "1000000",
-      WFA_FLEET_SEED: "7"
+      WFA_FLEET_SEED: "7",
+      WFA_METRICS: "on",
+      WFA_LOG: "error"
     }
     expect(readSettings(env)).toEqual({
       success: true,
@@ -64,7 +69,10 @@ describe("the settings", () => {
         faults: "/etc/faults.json",
         etag: "on",
         fleet: 1_000_000,
-        fleetSeed: 7
+        fleetSeed: 7,
+        metrics: "on",
+        log: "error",
+        traces: undefined
       }
     })
   })
@@ -86,6 +94,8 @@ describe("the settings", () => {
       WFA_ETAG: "yes",
       WFA_FLEET: "1000001",
       WFA_FLEET_SEED: "x",
+      WFA_METRICS: "yes",
+      WFA_LOG: "debug",
       WFA_UPSTREAM: "none"
     })
     expect(problems).toEqual([
@@ -104,6 +114,8 @@ describe("the settings", () => {
       "WFA_ETAG: expected off, or on",
       "WFA_FLEET: expected a whole number from 0 to 1000000",
       "WFA_FLEET_SEED: expected a whole number from 0 to 9007199254740991",
+      "WFA_METRICS: expected loopback (callers on this machine), off, or on (whoever reaches the service, without a token)",
+      "WFA_LOG: expected info (each request), error (failures of the service only), or off",
       "WFA_UPSTREAM is not a setting of this service"
     ])
   })

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { running } from "./process.ts"
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8")
 
@@ -41,6 +42,15 @@ describe("the README", () => {
       program: await readFile(url, "utf8"),
       output: stdout
     })
+  })
+
+  it("shows a line of the log that has what a line has", async () => {
+    const [, shown = "{}"] = /has one line for each request:\n+```json\n(.*?)```/s.exec(readme) ?? []
+    await using service = await running({})
+    await (await fetch(`${service.url}/beta`)).text()
+    service.child.kill("SIGTERM")
+    const line = JSON.parse((await service.stderr).trimEnd()) as object
+    expect(Object.keys(JSON.parse(shown) as object)).toEqual(Object.keys(line))
   })
 
   it("shows a fault script that fits", async () => {

@@ -44,6 +44,14 @@ const refused = async (url: string): Promise<boolean> => {
 }
 
 describe("the command", () => {
+  it.for(["error", "off"])("logs no request with WFA_LOG=%s", options, async (log) => {
+    await using service = await running({ WFA_LOG: log })
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200)
+    service.child.kill("SIGTERM")
+    expect(await ended(service.child)).toEqual({ code: 0, signal: null })
+    expect(await service.stderr).toBe("")
+  })
+
   it("prints one line on stdout, and everything else on stderr", options, async () => {
     await using service = await running({ WFA_FLEET: "1" })
     const response = await fetch(`${service.url}${devicePath}`, jsonRequest("PATCH", await documentedUpdate()))

@@ -73,6 +73,7 @@ const modelIds = async (): Promise<ReadonlyArray<string>> => {
 const valuesOf = new Map<string, ReadonlyArray<string>>([
   ["metricId", ["allDevices", "allDevices", "devicePerformance", "ofFirst", "ofSecond", "nothing"]],
   ["modelId", [...(await modelIds()), "nothing"]],
+  ["file", ["start.js", "nothing.js"]],
   ["deviceId", ["a", "a", "b", "first", "second", "third", "new"]]
 ])
 
