@@ -1,4 +1,4 @@
-import { Hono } from "hono"
+import { type Context, Hono } from "hono"
 import { admission } from "./admission.ts"
 import type { Authentication } from "./auth.ts"
 import { type DeviceStore, localTenant } from "./device-store.ts"
@@ -7,7 +7,7 @@ import { ApiError, renderError } from "./errors.ts"
 import { contentEtag, noEtag } from "./etag.ts"
 import { metricRoutes } from "./metrics.ts"
 import { type Version } from "./odata-address.ts"
-import { batchRoutes } from "./odata-batch.ts"
+import { type Dispatch, batchRoutes } from "./odata-batch.ts"
 import { localRoutes } from "./local-routes.ts"
 import { odataPath, unknownSegment } from "./odata-path.ts"
 import type { Rehearsal } from "./rehearsal.ts"
@@ -24,12 +24,23 @@ export interface Log {
 /** Says nothing. */
 export const silent: Log = { info: () => {}, error: () => {} }
 
-/** What the app works on. */
-export interface Dependencies {
-  readonly store: DeviceStore
+/** What stands behind the routes of the versions: a store, or another Graph. */
+export interface Backend {
+  readonly routes: (version: Version, dispatch: Dispatch) => Hono<Env>
+  /** Fails with an {@link ApiError} while it cannot answer. */
+  readonly ready: (c: Context<Env>) => Promise<void>
+}
+
+/** What stands around the routes, whatever is behind them. */
+export interface Surroundings {
   readonly log?: Log
   /** How callers prove who they are; without it nobody has to, and everyone sees the same rows. */
   readonly authentication?: Authentication | undefined
+}
+
+/** What the app works on. */
+export interface Dependencies extends Surroundings {
+  readonly store: DeviceStore
   /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
   readonly etag?: boolean
   /** What happens around the answers; without it, nothing does. */
@@ -38,16 +49,9 @@ export interface Dependencies {
   readonly restore?: () => Promise<void>
 }
 
-/** The service without a port: `fetch` and `request` answer as a server would. */
-export const createApp = ({
-  store,
-  log = silent,
-  authentication,
-  etag = false,
-  rehearsal,
-  restore
-}: Dependencies): Hono<Env> => {
-  const versionRoutes = (version: Version): Hono<Env> =>
+/** The devices of a store behind the routes. */
+const storeBackend = ({ store, log = silent, etag = false }: Dependencies): Backend => ({
+  routes: (version, dispatch) =>
     new Hono<Env>()
       .route("/", serviceRoutes(version))
       .route("/", metricRoutes(version, store))
@@ -55,8 +59,26 @@ export const createApp = ({
       .route("/", reportRoutes(version, store))
       .route(
         "/",
-        batchRoutes(version, (request, bindings) => app.fetch(request, bindings))
-      )
+        batchRoutes(version, () => dispatch)
+      ),
+  ready: async (c) => {
+    try {
+      await store.ping()
+    } catch (err) {
+      log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
+      throw new ApiError("serviceNotAvailable", "The store does not answer.")
+    }
+  }
+})
+
+/** The service without a port over anything that can stand behind its routes. */
+export const appOver = (
+  backend: Backend,
+  { log = silent, authentication }: Surroundings,
+  { rehearsal, local }: { readonly rehearsal?: Rehearsal | undefined; readonly local?: Hono<Env> | undefined } = {}
+): Hono<Env> => {
+  const versionRoutes = (version: Version): Hono<Env> =>
+    backend.routes(version, (request, bindings) => app.fetch(request, bindings))
 
   const app = new Hono<Env>({ getPath: odataPath })
     .use(async (c, next) => {
@@ -82,15 +104,10 @@ export const createApp = ({
     .use(admission(authentication))
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {
-      try {
-        await store.ping()
-      } catch (err) {
-        log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
-        throw new ApiError("serviceNotAvailable", "The store does not answer.")
-      }
+      await backend.ready(c)
       return reply(c, 200, { status: "ready" })
     })
-    .route("/_local", rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : new Hono<Env>())
+    .route("/_local", local ?? new Hono<Env>())
     .use("/beta/*", ...(rehearsal?.middleware ?? []))
     .use("/v1.0/*", ...(rehearsal?.middleware ?? []))
     .route("/beta", versionRoutes("beta"))
@@ -111,4 +128,11 @@ export const createApp = ({
     })
 
   return app
+}
+
+/** The service without a port: `fetch` and `request` answer as a server would. */
+export const createApp = (dependencies: Dependencies): Hono<Env> => {
+  const { store, rehearsal, restore } = dependencies
+  const local = rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : undefined
+  return appOver(storeBackend(dependencies), dependencies, { rehearsal, local })
 }
