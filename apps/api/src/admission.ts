@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono"
 import type { Authentication } from "./auth.ts"
-import { isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
+import { isLoopbackUrl } from "./loopback.ts"
 import { unknownSegment } from "./odata-path.ts"
 import { permissionsFor } from "./permissions.ts"
 import type { Env } from "./reply.ts"
@@ -33,7 +33,7 @@ const refuseForeignPages = (c: Context<Env>): void => {
 }
 
 const authorize = async (c: Context<Env>, { callerOf, challenge }: Authentication): Promise<void> => {
-  const { tenant, app, permissions } = await callerOf(c.req.header("authorization"))
+  const { tenant, app, user, permissions } = await callerOf(c.req.header("authorization"))
   const needed = permissionsFor(c.req.method, c.req.path)
   if (needed.length > 0 && !needed.some((permission) => permissions.has(permission))) {
     throw new ApiError(
@@ -44,6 +44,7 @@ const authorize = async (c: Context<Env>, { callerOf, challenge }: Authenticatio
   }
   c.set("tenant", tenant)
   c.set("app", app)
+  c.set("user", user)
 }
 
 /** Lets a request through to the routes, or says what it lacks. */

@@ -13,7 +13,7 @@ import { type Env, reply } from "./reply.ts"
 
 const metricType = "microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
 
-const selectable = (select: string | undefined) =>
+export const selectable = (select: string | undefined) =>
   selectedNames(select, (name): "id" => {
     if (name !== "id") throw noProperty(name, ["id"], metricType)
     return name
@@ -43,7 +43,7 @@ const metricIssue = (name: string, value: unknown): Issue | undefined => {
 }
 
 /** The body of a metric that is sent: it has no property but its key (reference 1.2). */
-const parseMetric = (body: unknown): Parsed<MetricBody> => {
+export const parseMetric = (body: unknown): Parsed<MetricBody> => {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     const message = "expected an object with the properties of a metric"
     return {

@@ -206,7 +206,9 @@ export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => D
         const failed = before.find(({ status }) => status >= 400)
         const message = `The request was not sent, because the request '${failed?.id}' failed, which it depends on.`
         const response =
-          failed === undefined ? await answered(c, item, dispatch) : renderError(c, new ApiError("FailedDependency", message))
+          failed === undefined
+            ? await answered(c, item, dispatch)
+            : renderError(c, new ApiError("FailedDependency", message))
         const answer = await itemAnswer(item.id, response)
         // In the order in which they come about, as from Graph: a caller goes by the ids.
         responses.push(answer)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Context } from "hono"
 import type { Connection } from "./connection.ts"
+import type { Bundle } from "./gateway.ts"
 import type { ReadOnlyPolicy } from "./profile.ts"
 import type { RouteTarget } from "./route-target.ts"
 
@@ -14,6 +15,8 @@ export interface RequestFacts {
   readonly tenant: string
   /** Client id of the app that sends it; `local` while nobody has to prove who they are. */
   readonly app: string
+  /** Id of the user on whose behalf it does. */
+  readonly user?: string | undefined
   /** What becomes of an update. */
   readonly readOnly: ReadOnlyPolicy
   /** What it is aimed at, once somebody has asked. */
@@ -38,6 +41,8 @@ export interface Env {
     readonly outgoing?: ServerResponse
     /** Which item of which batch the request is: its id, and the request-id of the batch. */
     readonly batchItem?: { readonly id: string; readonly of: string }
+    /** What a gateway sends the items of that batch with. */
+    readonly bundle?: Bundle
   }
 }
 

@@ -6,10 +6,11 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
-import { type Settings, isLoopback, storeName } from "./config.ts"
+import { type Settings, storeName } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import { type FaultScript, parseFaultScript } from "./fault-script.ts"
 import { seedFleet } from "./local-routes.ts"
+import { isLoopback } from "./loopback.ts"
 import { createRehearsal } from "./rehearsal.ts"
 import type { Env } from "./reply.ts"
 
@@ -100,6 +101,33 @@ export const closed = async (server: Server): Promise<void> => {
   clearInterval(sweep)
 }
 
+/** Imported when needed: it would be a good part of the time that a start takes. */
+const authenticationFor = async (settings: Settings) =>
+  settings.auth === "none" ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
+
+/** Answers requests by passing them on, until it is closed. */
+const startGateway = async (settings: Settings, upstream: string, log: Log): Promise<Service> => {
+  const { openGateway } = await import("./open-gateway.ts")
+  const gateway = await openGateway(
+    { ...settings, upstream },
+    { log, authentication: await authenticationFor(settings) }
+  )
+  const server = httpServer(gateway.app)
+  try {
+    const url = await listen(server, settings)
+    return {
+      url,
+      close: async () => {
+        await closed(server)
+        await gateway.close()
+      }
+    }
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
+}
+
 /** Opens the store, fills it when it is empty and a fleet is wanted, and answers requests until it is closed. */
 export const startService = async (
   settings: Settings,
@@ -109,6 +137,7 @@ export const startService = async (
   if (isOpen && !isLoopback(settings.host)) {
     throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
   }
+  if (settings.upstream !== undefined) return startGateway(settings, settings.upstream, log)
   const { budget, profile, readOnly } = settings
   const rehearsal = createRehearsal({
     budget,
@@ -123,8 +152,7 @@ export const startService = async (
     for (const tenant of isOpen ? [localTenant] : settings.tenants) {
       await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet))
     }
-    // Imported when needed: it would be a good part of the time that a start takes.
-    const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
+    const authentication = await authenticationFor(settings)
     const restore = () => seedFleet(store, fleet)
     const server = httpServer(
       createApp({ store, log, authentication, etag: settings.etag === "on", rehearsal, restore })
