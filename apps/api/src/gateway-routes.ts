@@ -9,7 +9,7 @@ import { type Entity, changed, created, deleted, found } from "./entity.ts"
 import { ApiError, jsonBody, only } from "./errors.ts"
 import { type Writes, creation } from "./gateway-writes.ts"
 import type { Upstream } from "./gateway.ts"
-import { parseMetric, selectable } from "./metrics.ts"
+import { parseMetric, selectable, standingStays } from "./metrics.ts"
 import { isStanding } from "./metric-store.ts"
 import { type Version, inParentheses, metricsPath, rootOf } from "./odata-address.ts"
 import { batchRoutes } from "./odata-batch.ts"
@@ -139,7 +139,7 @@ export const gatewayBackend = (
         requireAllowed("metric")
         const keys = c.req.param()
         queryOptions(c.req.url, [])
-        if (isStanding(keys.metricId)) return only("GET, HEAD, PATCH")(c, async () => {})
+        if (isStanding(keys.metricId)) throw standingStays(keys.metricId)
         writes.require()
         await writes.send(c, { version, address: "metric", method: "DELETE", keys, changes: creation({}) })
         return deleted(c)

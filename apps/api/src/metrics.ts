@@ -59,6 +59,12 @@ export const parseMetric = (body: unknown): Parsed<MetricBody> => {
 export const noMetric = (id: string): ApiError =>
   new ApiError("ResourceNotFound", `There is no metric with the id '${id}'.`)
 
+/** A standing metric cannot be deleted. */
+export const standingStays = (id: string): ApiError =>
+  new ApiError("Request_BadRequest", `The metric '${id}' belongs to every tenant and cannot be deleted.`, {
+    headers: { allow: "GET, HEAD, PATCH" }
+  })
+
 /** Fails when a tenant has no metric with this id. */
 export const requireMetric = async (store: DeviceStore, tenant: string, id: string): Promise<void> => {
   if (!isStanding(id) && !(await store.metrics.has(tenant, id))) throw noMetric(id)
@@ -122,9 +128,7 @@ export const metricRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       const id = c.req.param("metricId")
       queryOptions(c.req.url, [])
       if (isStanding(id)) {
-        throw new ApiError("Request_BadRequest", `The metric '${id}' belongs to every tenant and cannot be deleted.`, {
-          headers: { allow: "GET, HEAD, PATCH" }
-        })
+        throw standingStays(id)
       }
       if (!(await store.metrics.remove(c.get("tenant"), id))) throw noMetric(id)
       return deleted(c)

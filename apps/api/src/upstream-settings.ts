@@ -4,7 +4,7 @@ import { type Authority, authoritiesFor } from "./clouds.ts"
 import { isLoopbackUrl } from "./loopback.ts"
 
 /** Routes that a gateway passes on, as its allow-list names them. */
-export const upstreamRoutes = [
+const upstreamRoutes = [
   "metrics",
   "metric",
   "devices",
@@ -85,7 +85,7 @@ export const isAuthorityFor = (authority: string, upstream: string | undefined):
 export const upstreamSchemas = (texts: Texts) => {
   const { auth, tenants = "", upstream = "", upstreamAuth, upstreamWrites } = texts
   const isGateway = upstream !== "none"
-  const hasCredentials = isGateway && upstreamAuth !== "none"
+  const hasCredentials = isGateway && (upstreamAuth === "client-credentials" || upstreamAuth === "on-behalf-of")
   const proofs = [
     texts["upstreamClientSecret"],
     texts["upstreamClientSecretFile"],
