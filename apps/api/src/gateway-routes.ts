@@ -177,11 +177,13 @@ export const gatewayBackend = (
         }
         const headers = { ...passedHeaders(c), accept: "text/plain" }
         const answered = await get(c, "count", c.req.param(), headers)
-        if (typeof answered.body !== "number") {
+        // In a batch it is a text.
+        const total = /^\d+$/.test(String(answered.body)) ? Number(answered.body) : undefined
+        if (total === undefined) {
           throw new ApiError("badGateway", "The upstream's answer cannot be passed on: it is no number.")
         }
         const applied = appliedIn(answered)
-        return reply(c, 200, answered.body, {
+        return reply(c, 200, total, {
           "content-type": "text/plain",
           ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
         })

@@ -2,7 +2,7 @@ import type { Answered } from "@workanywhere/graph-client"
 import type { Context } from "hono"
 import { includeUnknownMembers } from "./devices.ts"
 import type { Passed } from "./gateway.ts"
-import { type Version, metricsPath } from "./odata-address.ts"
+import { type Version, inParentheses, metricsPath } from "./odata-address.ts"
 import { preferencesOf } from "./preferences.ts"
 import type { Env } from "./reply.ts"
 import { modelsPath, readinessPath, summaryPath } from "./reports.ts"
@@ -26,9 +26,18 @@ export type Address = keyof typeof templates
 /** What stands in an address in place of the names. */
 export type Keys = Readonly<Record<string, string>>
 
-/** Stricter than `encodeURIComponent`: quotes and parentheses would be read as another way to write a key. */
-const segment = (key: string): string =>
-  encodeURIComponent(key).replaceAll(/[!'()*]/g, (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`)
+/**
+ * A key behind the name of its collection. Stricter than `encodeURIComponent`, because quotes and parentheses would be
+ * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`.
+ */
+const segment = (key: string): string => {
+  if (key.startsWith("$")) return inParentheses(key)
+  const encoded = encodeURIComponent(key).replaceAll(
+    /[!'()*]/g,
+    (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`
+  )
+  return `/${encoded}`
+}
 
 /** An address of the upstream below a version; the query is passed on as it is spelled. */
 export const addressOf = (
@@ -38,7 +47,7 @@ export const addressOf = (
   query = ""
 ): Pick<Passed, "version" | "url" | "template"> => {
   const template = templates[address]
-  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => segment(keys[name] ?? ""))
+  const path = template.replaceAll(/\/\{(\w+)\}/g, (_, name: string) => segment(keys[name] ?? ""))
   return { version, template, url: query === "" ? path : `${path}?${query}` }
 }
 

@@ -3,12 +3,20 @@ import { once } from "node:events"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 
-/** Starts a script of this package from source, as a supervisor would, with these variables and no others of ours. */
-export const started = (script: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
-  spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
-    env: { PATH: process.env["PATH"], ...env },
-    stdio: ["pipe", "pipe", "pipe"]
-  })
+/**
+ * Starts a script of this package from source, as a supervisor would, with these variables and no others of ours; `by`
+ * is a command that runs the one that follows it.
+ */
+export const started = (
+  script: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  by: ReadonlyArray<string> = []
+) => {
+  const path = join(import.meta.dirname, "../src", script)
+  const [command, ...rest] = [...by, process.execPath, "--conditions=@workanywhere/source", path, ...args]
+  return spawn(command ?? "", rest, { env: { PATH: process.env["PATH"], ...env }, stdio: ["pipe", "pipe", "pipe"] })
+}
 
 /** How a process ended. */
 export const ended = async (child: ChildProcess) => {
@@ -24,8 +32,12 @@ export const ran = async (args: ReadonlyArray<string>, env: Readonly<Record<stri
 }
 
 /** A service in a process of its own, on a free port; killed with its scope if it still runs. */
-export const running = async (env: Readonly<Record<string, string>>, script = "main.ts") => {
-  const child = started(script, [], { WFA_PORT: "0", ...env })
+export const running = async (
+  env: Readonly<Record<string, string>>,
+  script = "main.ts",
+  by: ReadonlyArray<string> = []
+) => {
+  const child = started(script, [], { WFA_PORT: "0", ...env }, by)
   let stdout = ""
   child.stdout.on("data", (chunk) => (stdout += chunk))
   const stderr = text(child.stderr)
