@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import {
   BatchRequestContent,
   BatchResponseContent,
@@ -20,16 +21,35 @@ import {
   modelsPath,
   openedApp,
   readinessPath,
-  summaryPath
+  summaryPath,
+  temporaryFolder
 } from "./opened.ts"
 
 const fleet = 250
 
-let service: Service
-beforeAll(async () => {
-  service = await startService({ ...defaultSettings, port: 0, fleet })
-})
-afterAll(() => service.close())
+/** Behind the same address: the service itself, or a gateway to it. */
+const targets = {
+  "the service": () => startService({ ...defaultSettings, port: 0, fleet }),
+  "a gateway to it": async (): Promise<Service> => {
+    const upstream = await startService({ ...defaultSettings, port: 0, fleet })
+    const folder = await temporaryFolder()
+    const gateway = await startService({
+      ...defaultSettings,
+      port: 0,
+      upstream: upstream.url,
+      upstreamWrites: "on",
+      audit: join(folder.path, "audit.jsonl")
+    })
+    return {
+      url: gateway.url,
+      close: async () => {
+        await gateway.close()
+        await upstream.close()
+        await folder[Symbol.asyncDispose]()
+      }
+    }
+  }
+}
 
 const devices = `${metricsPath}/allDevices/metricDevices`
 
@@ -41,157 +61,165 @@ const rejection = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error
   )
 
-const microsoftClient = () =>
-  Client.init({
-    baseUrl: `${service.url}/`,
-    defaultVersion: "beta",
-    authProvider: (done) => done(null, "any token")
+describe.each(Object.entries(targets))("with %s", (_, start) => {
+  let service: Service
+  beforeAll(async () => {
+    service = await start()
   })
+  afterAll(() => service.close())
 
-describe("Microsoft's JavaScript client", () => {
-  it("updates a device with the body of Microsoft's page, and reads it back", async () => {
-    const body = JSON.parse(await documentedUpdate()) as DeviceUpdate
-    const updated: unknown = await microsoftClient().api(`${devices}/${documentedId}`).patch(body)
-    const context = `${service.url}/beta/$metadata#${metricsPath.slice(1)}('allDevices')/metricDevices/$entity`
-    expect(updated).toEqual({ ...body, id: documentedId, "@odata.context": context })
-    expect(await microsoftClient().api(`${devices}/${documentedId}`).get()).toEqual(updated)
-  })
-
-  it("filters, sorts, counts and selects", async () => {
-    const page: unknown = await microsoftClient()
-      .api(devices)
-      .filter("upgradeEligibility eq 'capable' and startswith(deviceName,'P') eq false")
-      .orderby("windowsScore desc")
-      .select("id,windowsScore")
-      .count(true)
-      .top(5)
-      .get()
-    expect(page).toMatchObject({
-      "@odata.count": expect.any(Number),
-      "@odata.nextLink": expect.stringContaining("$skiptoken="),
-      value: Array.from({ length: 5 }, () => ({ id: expect.any(String) }))
+  const microsoftClient = () =>
+    Client.init({
+      baseUrl: `${service.url}/`,
+      defaultVersion: "beta",
+      authProvider: (done) => done(null, "any token")
     })
-  })
 
-  // It follows no link that does not start with https, so a plain port is not enough for its iterator.
-  it("iterates over all pages, with the options of the first, when its requests go to the app itself", async () => {
-    await using opened = await openedApp(
-      "memory",
-      Array.from({ length: fleet }, (_, index) => `d${index}`)
-    )
-    const middleware: Middleware = {
-      execute: async (context) => {
-        context.response = await opened.app.fetch(new Request(context.request, context.options))
+  describe("Microsoft's JavaScript client", () => {
+    it("updates a device with the body of Microsoft's page, and reads it back", async () => {
+      const body = JSON.parse(await documentedUpdate()) as DeviceUpdate
+      const updated: unknown = await microsoftClient().api(`${devices}/${documentedId}`).patch(body)
+      const context = `${service.url}/beta/$metadata#${metricsPath.slice(1)}('allDevices')/metricDevices/$entity`
+      expect(updated).toEqual({ ...body, id: documentedId, "@odata.context": context })
+      expect(await microsoftClient().api(`${devices}/${documentedId}`).get()).toEqual(updated)
+    })
+
+    it("filters, sorts, counts and selects", async () => {
+      const page: unknown = await microsoftClient()
+        .api(devices)
+        .filter("upgradeEligibility eq 'capable' and startswith(deviceName,'P') eq false")
+        .orderby("windowsScore desc")
+        .select("id,windowsScore")
+        .count(true)
+        .top(5)
+        .get()
+      expect(page).toMatchObject({
+        "@odata.count": expect.any(Number),
+        "@odata.nextLink": expect.stringContaining("$skiptoken="),
+        value: Array.from({ length: 5 }, () => ({ id: expect.any(String) }))
+      })
+    })
+
+    // It follows no link that does not start with https, so a plain port is not enough for its iterator.
+    it("iterates over all pages, with the options of the first, when its requests go to the app itself", async () => {
+      await using opened = await openedApp(
+        "memory",
+        Array.from({ length: fleet }, (_, index) => `d${index}`)
+      )
+      const middleware: Middleware = {
+        execute: async (context) => {
+          context.response = await opened.app.fetch(new Request(context.request, context.options))
+        }
       }
-    }
-    const client = Client.initWithMiddleware({ middleware })
-    const first = await client.api(devices).version("beta").select(["id", "deviceName"]).top(60).get()
-    const seen: Array<Record<string, unknown>> = []
-    await new PageIterator(client, first, (device: Record<string, unknown>) => seen.push(device) > 0).iterate()
-    expect(new Set(seen.map(({ id }) => id)).size).toBe(fleet)
-    for (const device of seen) expect(Object.keys(device)).toEqual(["id", "deviceName"])
-  })
+      const client = Client.initWithMiddleware({ middleware })
+      const first = await client.api(devices).version("beta").select(["id", "deviceName"]).top(60).get()
+      const seen: Array<Record<string, unknown>> = []
+      await new PageIterator(client, first, (device: Record<string, unknown>) => seen.push(device) > 0).iterate()
+      expect(new Set(seen.map(({ id }) => id)).size).toBe(fleet)
+      for (const device of seen) expect(Object.keys(device)).toEqual(["id", "deviceName"])
+    })
 
-  it("creates, lists and deletes", async () => {
-    const client = microsoftClient()
-    const metric: unknown = await client.api(metricsPath).post({ id: "contract" })
-    expect(metric).toMatchObject({ id: "contract" })
-    const inside = `${metricsPath}/contract/metricDevices`
-    expect(await client.api(inside).post({ id: "new", model: "X" })).toMatchObject({ id: "new", model: "X" })
-    expect(await client.api(inside).get()).toMatchObject({ value: [{ id: "new" }] })
-    await client.api(`${inside}/new`).delete()
-    expect(await client.api(inside).get()).toMatchObject({ value: [] })
-    await client.api(`${metricsPath}/contract`).delete()
-    expect(await rejection(client.api(inside).get())).toMatchObject({ statusCode: 404 })
-  })
+    it("creates, lists and deletes", async () => {
+      const client = microsoftClient()
+      const metric: unknown = await client.api(metricsPath).post({ id: "contract" })
+      expect(metric).toMatchObject({ id: "contract" })
+      const inside = `${metricsPath}/contract/metricDevices`
+      expect(await client.api(inside).post({ id: "new", model: "X" })).toMatchObject({ id: "new", model: "X" })
+      expect(await client.api(inside).get()).toMatchObject({ value: [{ id: "new" }] })
+      await client.api(`${inside}/new`).delete()
+      expect(await client.api(inside).get()).toMatchObject({ value: [] })
+      await client.api(`${metricsPath}/contract`).delete()
+      expect(await rejection(client.api(inside).get())).toMatchObject({ statusCode: 404 })
+    })
 
-  it("reads the reports", async () => {
-    const client = microsoftClient()
-    expect(await client.api(readinessPath).get()).toMatchObject({ totalDeviceCount: fleet })
-    expect(await client.api(`${summaryPath}()`).get()).toMatchObject({ totalDevices: fleet })
-    const { value } = (await client.api(modelsPath).get()) as { readonly value: ReadonlyArray<ModelPerformance> }
-    expect(value.reduce((sum, { modelDeviceCount }) => sum + modelDeviceCount, 0)).toBe(fleet)
-  })
+    it("reads the reports", async () => {
+      const client = microsoftClient()
+      expect(await client.api(readinessPath).get()).toMatchObject({ totalDeviceCount: fleet })
+      expect(await client.api(`${summaryPath}()`).get()).toMatchObject({ totalDevices: fleet })
+      const { value } = (await client.api(modelsPath).get()) as { readonly value: ReadonlyArray<ModelPerformance> }
+      expect(value.reduce((sum, { modelDeviceCount }) => sum + modelDeviceCount, 0)).toBe(fleet)
+    })
 
-  it("sends a batch and finds each answer", async () => {
-    const address = (id: string) => `https://graph.microsoft.com${devices}/${id}`
-    const patch = (id: string, body: object) =>
-      new Request(address(id), { method: "PATCH", headers: json, body: JSON.stringify(body) })
-    const content = new BatchRequestContent([
-      { id: "1", request: patch(documentedId, { model: "batched" }) },
-      { id: "2", request: new Request(address(documentedId)), dependsOn: ["1"] },
-      { id: "3", request: patch("none", { model: "X" }), dependsOn: ["2"] },
-      { id: "4", request: new Request(`https://graph.microsoft.com${devices}`), dependsOn: ["3"] }
-    ])
-    const body: unknown = await microsoftClient()
-      .api("/$batch")
-      .post(await content.getContent())
-    const answers = new BatchResponseContent(body as ConstructorParameters<typeof BatchResponseContent>[0])
-    expect(await answers.getResponseById("1").json()).toMatchObject({ id: documentedId, model: "batched" })
-    expect(await answers.getResponseById("2").json()).toMatchObject({ model: "batched" })
-    expect(await answers.getResponseById("3").json()).toMatchObject({ error: { code: "ResourceNotFound" } })
-    expect([...answers.getResponses()].map(([id, { status }]) => [id, status])).toEqual([
-      ["1", 200],
-      ["2", 200],
-      ["3", 404],
-      ["4", 424]
-    ])
-  })
+    it("sends a batch and finds each answer", async () => {
+      const address = (id: string) => `https://graph.microsoft.com${devices}/${id}`
+      const patch = (id: string, body: object) =>
+        new Request(address(id), { method: "PATCH", headers: json, body: JSON.stringify(body) })
+      const content = new BatchRequestContent([
+        { id: "1", request: patch(documentedId, { model: "batched" }) },
+        { id: "2", request: new Request(address(documentedId)), dependsOn: ["1"] },
+        { id: "3", request: patch("none", { model: "X" }), dependsOn: ["2"] },
+        { id: "4", request: new Request(`https://graph.microsoft.com${devices}`), dependsOn: ["3"] }
+      ])
+      const body: unknown = await microsoftClient()
+        .api("/$batch")
+        .post(await content.getContent())
+      const answers = new BatchResponseContent(body as ConstructorParameters<typeof BatchResponseContent>[0])
+      expect(await answers.getResponseById("1").json()).toMatchObject({ id: documentedId, model: "batched" })
+      expect(await answers.getResponseById("2").json()).toMatchObject({ model: "batched" })
+      expect(await answers.getResponseById("3").json()).toMatchObject({ error: { code: "ResourceNotFound" } })
+      expect([...answers.getResponses()].map(([id, { status }]) => [id, status])).toEqual([
+        ["1", 200],
+        ["2", 200],
+        ["3", 404],
+        ["4", 424]
+      ])
+    })
 
-  it("understands a failure: status, code, ids and every field", async () => {
-    const error = await rejection(
-      microsoftClient().api(`${devices}/${documentedId}`).patch({ windowsScore: 101, colour: "red" })
-    )
-    expect(error).toBeInstanceOf(MicrosoftError)
-    expect(error).toMatchObject({ statusCode: 400, code: "ModelValidationFailure", requestId: expect.any(String) })
-    const { body, date } = error as MicrosoftError
-    expect((JSON.parse(String(body)) as { readonly details: ReadonlyArray<unknown> }).details).toHaveLength(2)
-    expect(date.getTime()).not.toBeNaN()
-    expect(await rejection(microsoftClient().api(`${devices}/none`).get())).toMatchObject({
-      statusCode: 404,
-      code: "ResourceNotFound"
+    it("understands a failure: status, code, ids and every field", async () => {
+      const error = await rejection(
+        microsoftClient().api(`${devices}/${documentedId}`).patch({ windowsScore: 101, colour: "red" })
+      )
+      expect(error).toBeInstanceOf(MicrosoftError)
+      expect(error).toMatchObject({ statusCode: 400, code: "ModelValidationFailure", requestId: expect.any(String) })
+      const { body, date } = error as MicrosoftError
+      expect((JSON.parse(String(body)) as { readonly details: ReadonlyArray<unknown> }).details).toHaveLength(2)
+      expect(date.getTime()).not.toBeNaN()
+      expect(await rejection(microsoftClient().api(`${devices}/none`).get())).toMatchObject({
+        statusCode: 404,
+        code: "ResourceNotFound"
+      })
     })
   })
-})
 
-describe("our own client", () => {
-  const key = { metricId: "allDevices", deviceId: documentedId }
+  describe("our own client", () => {
+    const key = { metricId: "allDevices", deviceId: documentedId }
 
-  it("updates a device with the body of Microsoft's page, and reads it back", async () => {
-    const client = createGraphClient({ baseUrl: `${service.url}/v1.0` })
-    const body = parseDeviceUpdate(JSON.parse(await documentedUpdate()))
-    if (!body.success) throw new Error("the documented body is one that may be sent")
-    const updated = await client.updateDevice(key, body.data)
-    expect(updated).toMatchObject({ ...body.data, id: documentedId, "@odata.type": deviceODataType })
-    expect(propertyNames.filter((name) => !(name in updated))).toEqual([])
-    expect(await client.getDevice(key)).toEqual(updated)
-    await client.close()
-  })
-
-  it("lists every device once", async () => {
-    const client = createGraphClient({ baseUrl: `${service.url}/beta` })
-    const ids = new Set<unknown>()
-    for await (const device of client.listDevices("devicePerformance", { select: ["id"] })) ids.add(device.id)
-    expect(ids.size).toBe(fleet)
-    await client.close()
-  })
-
-  it("tells what is missing from what is refused", async () => {
-    const client = createGraphClient({ baseUrl: `${service.url}/beta` })
-    const missing = await rejection(client.getDevice({ ...key, deviceId: "d'1/2 (none)" }))
-    expect(missing).toBeInstanceOf(GraphError)
-    expect(missing).toMatchObject({ reason: { _tag: "NotFound" }, code: "ResourceNotFound", status: 404 })
-    await client.close()
-  })
-
-  it("works without a port, through the app's own fetch", async () => {
-    await using opened = await openedApp("memory", [documentedId])
-    const app = createApp({ store: opened.store })
-    const client = createGraphClient({
-      baseUrl: "http://localhost/beta",
-      fetch: async (input, init) => app.fetch(new Request(input, init))
+    it("updates a device with the body of Microsoft's page, and reads it back", async () => {
+      const client = createGraphClient({ baseUrl: `${service.url}/v1.0` })
+      const body = parseDeviceUpdate(JSON.parse(await documentedUpdate()))
+      if (!body.success) throw new Error("the documented body is one that may be sent")
+      const updated = await client.updateDevice(key, body.data)
+      expect(updated).toMatchObject({ ...body.data, id: documentedId, "@odata.type": deviceODataType })
+      expect(propertyNames.filter((name) => !(name in updated))).toEqual([])
+      expect(await client.getDevice(key)).toEqual(updated)
+      await client.close()
     })
-    expect(await client.updateDevice(key, { model: "X" })).toMatchObject({ id: documentedId, model: "X" })
-    await client.close()
+
+    it("lists every device once", async () => {
+      const client = createGraphClient({ baseUrl: `${service.url}/beta` })
+      const ids = new Set<unknown>()
+      for await (const device of client.listDevices("devicePerformance", { select: ["id"] })) ids.add(device.id)
+      expect(ids.size).toBe(fleet)
+      await client.close()
+    })
+
+    it("tells what is missing from what is refused", async () => {
+      const client = createGraphClient({ baseUrl: `${service.url}/beta` })
+      const missing = await rejection(client.getDevice({ ...key, deviceId: "d'1/2 (none)" }))
+      expect(missing).toBeInstanceOf(GraphError)
+      expect(missing).toMatchObject({ reason: { _tag: "NotFound" }, code: "ResourceNotFound", status: 404 })
+      await client.close()
+    })
+
+    it("works without a port, through the app's own fetch", async () => {
+      await using opened = await openedApp("memory", [documentedId])
+      const app = createApp({ store: opened.store })
+      const client = createGraphClient({
+        baseUrl: "http://localhost/beta",
+        fetch: async (input, init) => app.fetch(new Request(input, init))
+      })
+      expect(await client.updateDevice(key, { model: "X" })).toMatchObject({ id: documentedId, model: "X" })
+      await client.close()
+    })
   })
 })
