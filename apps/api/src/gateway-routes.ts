@@ -36,6 +36,14 @@ const jsonTypeOf = ({ headers }: Answered): string | undefined => {
   return type !== undefined && /^application\/json\b/i.test(type) ? type : undefined
 }
 
+const pageOptions = (c: Context<Env>, served: Parameters<typeof queryOptions>[1]) => {
+  // A link of the upstream may go on with either of the two (reference 3).
+  const options = queryOptions(c.req.url, [...served, "select", "skip", "skiptoken", "top"])
+  pageSize(options.top, preferencesOf(c.req.header("prefer")))
+  skippedRows(options.skip === undefined ? {} : { skip: options.skip })
+  return options
+}
+
 /** The routes of the service over another Graph: the same addresses, options and bodies, and nothing is kept. */
 export const gatewayBackend = (
   upstream: Upstream,
@@ -92,14 +100,6 @@ export const gatewayBackend = (
         ...(contentType === undefined ? {} : { "content-type": contentType }),
         ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
       })
-    }
-
-    const pageOptions = (c: Context<Env>, served: Parameters<typeof queryOptions>[1]) => {
-      // A link of the upstream may go on with either of the two (reference 3).
-      const options = queryOptions(c.req.url, [...served, "select", "skip", "skiptoken", "top"])
-      pageSize(options.top, preferencesOf(c.req.header("prefer")))
-      skippedRows(options.skip === undefined ? {} : { skip: options.skip })
-      return options
     }
 
     const collectionPath = `/${metricsPath}` as const

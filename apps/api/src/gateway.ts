@@ -10,6 +10,7 @@ import {
   publishedBudget,
   timesAsFast
 } from "@workanywhere/graph-client"
+import type { IdentityOptions, SignIn } from "@workanywhere/graph-client/identity"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -112,9 +113,11 @@ const budgetOf = (budget: Settings["upstreamBudget"]): Pick<GraphClientOptions, 
 }
 
 /** Imported when needed: it would be a good part of the time that a start takes. */
-const signInWith = (...how: Parameters<typeof import("@workanywhere/graph-client/identity").signIn>): TokenSource => {
+const signInWith = (how: SignIn, identity: IdentityOptions): TokenSource => {
   const source = Effect.runSync(
-    Effect.cached(Effect.promise(async () => (await import("@workanywhere/graph-client/identity")).signIn(...how)))
+    Effect.cached(
+      Effect.promise(async () => (await import("@workanywhere/graph-client/identity")).signIn(how, identity))
+    )
   )
   return (need) => Effect.flatMap(source, (token) => token(need))
 }
@@ -172,6 +175,11 @@ const overloaded = (): ApiError =>
     headers: { "retry-after": "5" }
   })
 
+const flowOf = (c: RequestContext<Env>): { readonly name: string; readonly mostWaiting: number } => ({
+  name: JSON.stringify([c.get("app"), c.get("user") ?? ""]),
+  mostWaiting
+})
+
 /** One request of a batch that waits to be sent with the others. */
 interface Bundled {
   readonly key: ClientKey
@@ -214,11 +222,6 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     return new ClientKey({ version, tenant: tenantOf(c), assertion })
   }
 
-  const flowOf = (c: RequestContext<Env>): { readonly name: string; readonly mostWaiting: number } => ({
-    name: JSON.stringify([c.get("app"), c.get("user") ?? ""]),
-    mostWaiting
-  })
-
   const using = <A>(
     c: RequestContext<Env>,
     key: ClientKey,
@@ -249,11 +252,8 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     throw error instanceof GraphError ? failureOf(error, onBehalfOf) : error
   }
 
-  const alone = async (
-    c: RequestContext<Env>,
-    key: ClientKey,
-    { version: _, ...request }: Passed
-  ): Promise<Answered> => {
+  const alone = async (c: RequestContext<Env>, key: ClientKey, passed: Passed): Promise<Answered> => {
+    const { version: _, ...request } = passed
     const clientRequestId = c.get("clientRequestId")
     const effect = using(c, key, (client) => client.request({ ...request, clientRequestId }))
     return valueOf(await run(effect, c.req.raw.signal))

@@ -7,7 +7,7 @@ import { exitCode, fail } from "./exit.ts"
 import { importHelp, runImport } from "./import-command.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
-const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
+const help = (): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices, or a gateway to another one
 
   wfa-api                 start the service
   wfa-api import <file>   put the devices of a file into the store

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { appendFile, chmod, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { appendFile, chmod, readFile, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
@@ -213,6 +213,8 @@ describe("the log of writes", () => {
 
 const upstream = "http://127.0.0.1:9"
 
+const start = (settings: Partial<typeof defaultSettings>) => openGateway({ ...defaultSettings, ...settings, upstream })
+
 describe("a gateway that cannot start", () => {
   it("says which log of writes cannot be kept, secret not read, or certificate not fit", async () => {
     await using folder = await temporaryFolder()
@@ -220,8 +222,6 @@ describe("a gateway that cannot start", () => {
     await writeFile(at("empty"), "\n")
     await writeFile(at("text.pem"), "canary-s3cret")
     await symlink(at("nowhere/file"), at("link"))
-    const start = (settings: Partial<typeof defaultSettings>) =>
-      openGateway({ ...defaultSettings, ...settings, upstream })
     const writing = { upstreamWrites: "on" } as const
     await expect(start({ ...writing, audit: folder.path })).rejects.toThrow(/^cannot keep the log of writes .*EISDIR/)
     await expect(start({ ...writing, audit: at("none/audit") })).rejects.toThrow(

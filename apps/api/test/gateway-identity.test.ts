@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { type IncomingMessage, createServer } from "node:http"
 import { readFile } from "node:fs/promises"
 import { once } from "node:events"
@@ -193,7 +194,7 @@ describe("on behalf of callers", () => {
     }
   )
 
-  it("[F104] passes a claims challenge of the upstream on when a new token does not satisfy it", async () => {
+  it("passes a claims challenge of the upstream on when a new token does not satisfy it", async () => {
     await using upstream = await recording(401, {
       "www-authenticate": `Bearer error="insufficient_claims", claims="${encoded}"`
     })
@@ -282,13 +283,7 @@ describe("secrets", () => {
           const response = await fetch(world.gateway.url + path, { ...init, headers })
           seen.push(await response.text(), JSON.stringify([...response.headers]))
         }
-        seen.push(
-          JSON.stringify(world.gateway.lines, (_, value: unknown) =>
-            value instanceof Error
-              ? { ...value, message: value.message, stack: value.stack, cause: value.cause }
-              : value
-          )
-        )
+        seen.push(inspect(world.gateway.lines, { depth: Infinity, showHidden: true }))
         seen.push(await readFile(world.gateway.audit, "utf8"))
       }
     }
@@ -300,7 +295,7 @@ describe("secrets", () => {
     for (const one of given) expect(everything).not.toContain(one)
   })
 
-  it("[F107] go to no other origin: a redirect is not followed, and a caller's token is not passed on", async () => {
+  it("[F110] go to no other origin: a redirect is not followed, and a caller's token is not passed on", async () => {
     await using elsewhere = await recording(200)
     await using upstream = await recording(302, { location: `${elsewhere.url}${devicePath}` })
     await using world = await gatewayTo(upstream.url, "client-credentials")

@@ -104,18 +104,19 @@ describe("callers of one tenant", () => {
   })
 })
 
+const update = (id: string) => ({
+  id,
+  method: "PATCH",
+  url: `${devicesPath.replace("/beta", "")}/${id}`,
+  headers: { "content-type": "application/json" },
+  body: { model: "X" }
+})
+
 describe("a gateway that keeps the budget of its upstream", () => {
   it("provokes no 429, whatever its callers send, single or in batches", async () => {
     const devices = Array.from({ length: 20 }, (_, index) => ({ id: `d${index}` }))
     await using graph = await createLocalGraph({ budget: { timesAsFast: 20 }, devices })
     await using gateway = await openedGateway(await graph.url(), { settings: { upstreamBudget: { timesAsFast: 20 } } })
-    const update = (id: string) => ({
-      id,
-      method: "PATCH",
-      url: `${devicesPath.replace("/beta", "")}/${id}`,
-      headers: { "content-type": "application/json" },
-      body: { model: "X" }
-    })
     const batch = jsonRequest("POST", { requests: devices.map(({ id }) => update(id)) })
     await Promise.all([
       ...Array.from({ length: 8 }, () => fetch(`${gateway.url}/beta/$batch`, batch)),

@@ -34,7 +34,7 @@ const comparable = async (response: Response, url: string) => {
 
 describe("a gateway to another local Graph", () => {
   it.for([
-    `${devicesPath}`,
+    devicesPath,
     `${devicesPath}?$top=3&$count=true&$select=id,model&$orderby=model desc`,
     `${devicesPath}?$filter=startswith(deviceName,'F') and windowsScore ge 0&top=2`,
     `${devicesPath}?$skip=40&dtFilter=all&=`,
@@ -180,8 +180,10 @@ describe("a gateway to another local Graph", () => {
     })
     await using gateway = await openedGateway(graph.url)
     const response = await fetch(`${gateway.url}/readyz`)
-    expect(response.status).toBe(ready)
-    if (ready === 503) expect(await failureOf(response)).toMatchObject({ code: "serviceNotAvailable" })
+    expect([response.status, await response.text()]).toEqual([
+      ready,
+      expect.stringContaining(ready === 503 ? '"serviceNotAvailable"' : '"ready"')
+    ])
   })
 
   it("says that it is not ready while nobody listens there", async () => {
@@ -251,8 +253,8 @@ describe("what a gateway refuses", () => {
       for (const [other, path] of Object.entries(routes)) {
         const before = graph.calls().length
         const response = await fetch(gateway.url + path)
-        expect([other, response.status]).toEqual([other, other === name ? 200 : 403])
-        if (other !== name) expect(await failureOf(response)).toMatchObject({ code: "Forbidden" })
+        const refused = (await response.text()).includes('"code":"Forbidden"')
+        expect([other, response.status, refused]).toEqual([other, other === name ? 200 : 403, other !== name])
         expect(graph.calls().length - before).toBe(other === name ? 1 : 0)
       }
       const batch = jsonRequest("POST", { requests: [{ id: "1", method: "GET", url: "/deviceManagement" }] })
@@ -408,8 +410,7 @@ describe("a failure of the upstream", () => {
     expect({ status: response.status, code, details, innerError, message, retryAfter }).toMatchObject(expected)
     expect(innerError["request-id"]).toBe(response.headers.get("request-id"))
     expect(innerError["request-id"]).not.toBe("of-the-upstream")
-    if (innerError["upstream-request-id"] !== undefined)
-      expect(innerError["upstream-request-id"]).toBe("of-the-upstream")
+    expect(["of-the-upstream", undefined]).toContain(innerError["upstream-request-id"])
     expect(response.headers.get("www-authenticate")).toBeNull()
   })
 
@@ -442,7 +443,7 @@ describe("a failure of the upstream", () => {
     }
   })
 
-  it("[F98] ends a body that breaks off as 502", async () => {
+  it("is 502 when a body breaks off", async () => {
     await using graph = await served((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-length": "100" })
       response.write('{"value":[')

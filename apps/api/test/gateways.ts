@@ -82,7 +82,7 @@ export const entraSignIn = (answer: (signIn: SignIn) => object | Promise<object>
           jwks_uri: `${authority}/discovery/v2.0/keys`
         })
       }
-      const signIn = { origin, tenant, form: new URLSearchParams(String(request.body)) }
+      const signIn = { origin, tenant, form: new URLSearchParams(typeof request.body === "string" ? request.body : "") }
       asked.push(signIn)
       const body = await answer(signIn)
       return reply("error" in body ? 400 : 200, body)

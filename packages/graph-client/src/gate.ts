@@ -167,7 +167,9 @@ const makeLine = () => {
 
   return {
     isEmpty: () => queues.size === 0,
-    everyone: () => [...queues.values()].flatMap(({ waiting }) => [...waiting]),
+    forEach: (see: (waiting: Waiting) => void): void => {
+      for (const { waiting } of queues.values()) for (const one of waiting) see(one)
+    },
     head: () => first,
     costOf: (flow: string): number => queues.get(flow)?.cost ?? 0,
     /** How much goes before a request that comes now, if nobody comes after it. */
@@ -319,7 +321,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     }
     closedUntil = Math.max(closedUntil, at + millis)
     nextAt = Math.max(nextAt, closedUntil)
-    for (const { wake } of line.everyone()) wake.openUnsafe()
+    line.forEach(({ wake }) => wake.openUnsafe())
   }
 
   const through =

@@ -162,7 +162,8 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
   )
 
 /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-export const hidden = (tokens: Tokens, { headers: _, status, text, ...named }: Answer): Answer => {
+export const hidden = (tokens: Tokens, answer: Answer): Answer => {
+  const { headers: _, status, text, ...named } = answer
   const shown = Object.entries(named).map(([name, value]) => [name, tokens.hide(value)])
   return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
 }
