@@ -244,7 +244,7 @@ test("a client takes tokens from any credential", async () => {
       return Promise.resolve({
         token: "t1",
         expiresOnTimestamp: Date.now() + 3_600_000,
-        refreshAfterTimestamp: Date.now() + 1
+        refreshAfterTimestamp: Date.now() + 1_800_000
       })
     }
   }
