@@ -6,7 +6,7 @@ export type WriteOutcome = "done" | "refused" | "failed" | "unknown"
 /** A write that is about to be sent. */
 export interface Intent {
   readonly method: string
-  /** As it came, without the query. */
+  /** As the routes spell it, without the query. */
   readonly path: string
   readonly metricId?: string
   readonly deviceId?: string

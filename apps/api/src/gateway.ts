@@ -323,6 +323,13 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     }
   }
 
+  const sent = async (c: RequestContext<Env>, request: Passed): Promise<Answered> => {
+    const key = keyOf(c, request.version)
+    // Missing when the app is called with nothing but a request.
+    const bundle = (c.env as Env["Bindings"] | undefined)?.bundle
+    return bundle === undefined ? alone(c, key, request) : bundle.send(key, request)
+  }
+
   const probe = Effect.gen(function* () {
     const [tenant = upstreamTenant ?? localTenant] = settings.tenants
     const token =
@@ -357,10 +364,19 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
   return {
     origin,
     send: async (c, request) => {
-      const key = keyOf(c, request.version)
-      // Missing when the app is called with nothing but a request.
-      const bundle = (c.env as Env["Bindings"] | undefined)?.bundle
-      return bundle === undefined ? alone(c, key, request) : bundle.send(key, request)
+      try {
+        return await sent(c, request)
+      } catch (error) {
+        if (error instanceof UpstreamFailure && error.status >= 500) {
+          const { code, message: problem, status, upstream: said } = error
+          const { requestId: upstreamRequestId, status: upstreamStatus } = said
+          log.error(
+            { requestId: c.get("requestId"), status, code, problem, upstreamStatus, upstreamRequestId },
+            "the upstream did not do what it was asked"
+          )
+        }
+        throw error
+      }
     },
     bundled: (c, dispatch) => {
       const bundle = makeBundle(c)

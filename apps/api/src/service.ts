@@ -10,7 +10,7 @@ import { type Settings, storeName } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import { type FaultScript, parseFaultScript } from "./fault-script.ts"
 import { seedFleet } from "./local-routes.ts"
-import { isLoopback } from "./loopback.ts"
+import { isLoopback, isLoopbackUrl } from "./loopback.ts"
 import { createRehearsal } from "./rehearsal.ts"
 import type { Env } from "./reply.ts"
 
@@ -115,6 +115,10 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
   const server = httpServer(gateway.app)
   try {
     const url = await listen(server, settings)
+    if (isLoopbackUrl(upstream) && new URL(upstream).port === new URL(url).port) {
+      await closed(server)
+      throw new StartError(`WFA_UPSTREAM is ${upstream}, where this service itself listens: name another one's address`)
+    }
     return {
       url,
       close: async () => {

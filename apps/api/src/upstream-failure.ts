@@ -104,6 +104,14 @@ const wordsOf = (error: GraphError, onBehalfOf: OnBehalfOf): Words => {
       const headers = retryAfter(reason.retryAfterSeconds)
       // Throttling dressed as another status would not be understood as what it is.
       if (status === 429) return passedOn(error, headers)
+      if (status === undefined) {
+        const seconds = headers["retry-after"] ?? "some"
+        return {
+          code: "TooManyRequests",
+          message: `Too much waits for the upstream already: ask again in ${seconds} seconds.`,
+          headers
+        }
+      }
       return { code: "TooManyRequests", message, headers }
     }
     case "Unavailable":

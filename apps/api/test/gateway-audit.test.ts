@@ -8,6 +8,7 @@ import { defaultSettings } from "../src/config.ts"
 import { createLocalGraph } from "../src/local-graph.ts"
 import { openGateway } from "../src/open-gateway.ts"
 import { type AuditRecord, openedGateway } from "./gateways.ts"
+import { startService } from "../src/service.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, temporaryFolder } from "./opened.ts"
 import { ended, running } from "./process.ts"
 import { served } from "./tokens.ts"
@@ -235,5 +236,14 @@ describe("a gateway that cannot start", () => {
     const wrong = await start({ upstreamCertificate: at("text.pem") }).catch((error: unknown) => String(error))
     expect(wrong).toMatch(/expected PEM with a certificate and its private key$/)
     expect(wrong).not.toContain("canary")
+  })
+
+  it("says that it is its own upstream", async () => {
+    const free = await served(() => {})
+    await free[Symbol.asyncDispose]()
+    const port = Number(new URL(free.url).port)
+    await expect(startService({ ...defaultSettings, port, upstream: `http://localhost:${port}` })).rejects.toThrow(
+      /where this service itself listens/
+    )
   })
 })
