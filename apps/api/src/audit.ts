@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises"
+import { setTimeout } from "node:timers/promises"
 
 /** What became of a write: made; refused by the upstream; not made; or nobody knows. */
 export type WriteOutcome = "done" | "refused" | "failed" | "unknown"
@@ -40,8 +41,11 @@ export interface Ending {
 export interface Audit {
   /** Resolves when the intent is on disk, with what writes the outcome; rejects when it cannot be kept. */
   readonly begin: (intent: Intent) => Promise<(ending: Ending) => Promise<void>>
+  /** Waits a moment for the outcomes that are still to come. */
   readonly close: () => Promise<void>
 }
+
+const graceMillis = 2_000
 
 interface Job {
   readonly line: string
@@ -107,14 +111,29 @@ export const openAudit = async (path: string): Promise<Audit> => {
     if (!stat.isFile()) throw new Error("it is not a file")
     if ((stat.mode & 0o077) !== 0) await file.chmod(0o600)
     const append = makeAppend(file, await isTorn(path))
+    const underWay = new Set<string>()
+    const allEnded = Promise.withResolvers<void>()
+    let isClosing = false
     return {
       begin: async (intent) => {
         // First in each line, so that a search for it needs no JSON.
         const id = crypto.randomUUID()
         await append({ id, event: "intent", time: new Date().toISOString(), ...intent })
-        return (ending) => append({ id, event: "outcome", time: new Date().toISOString(), ...ending })
+        underWay.add(id)
+        return async (ending) => {
+          try {
+            await append({ id, event: "outcome", time: new Date().toISOString(), ...ending })
+          } finally {
+            underWay.delete(id)
+            if (isClosing && underWay.size === 0) allEnded.resolve()
+          }
+        }
       },
-      close: () => file.close()
+      close: async () => {
+        isClosing = true
+        if (underWay.size > 0) await Promise.race([allEnded.promise, setTimeout(graceMillis, undefined, { ref: false })])
+        await file.close()
+      }
     }
   } catch (error) {
     await file.close()

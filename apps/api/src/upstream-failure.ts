@@ -154,7 +154,7 @@ const present = (values: Readonly<Record<string, string | undefined>>): Readonly
 
 /** What a caller is told about a failure of the upstream: what the upstream said, wherever the caller can use it. */
 export const failureOf = (error: GraphError, onBehalfOf: OnBehalfOf): UpstreamFailure => {
-  const { activityId, clientRequestId, date, details = [], method, requestId, status } = error
+  const { activityId, clientRequestId, date, details = [], diagnostic, method, requestId, status } = error
   const outcome = outcomeOf(error)
   const { code, message, headers = {}, saidBefore } = wordsOf(error, onBehalfOf)
   const isUnknown = method !== "GET" && outcome === "unknown"
@@ -175,7 +175,8 @@ export const failureOf = (error: GraphError, onBehalfOf: OnBehalfOf): UpstreamFa
         "upstream-request-id": requestId,
         "upstream-client-request-id": error.attempts === 0 ? undefined : clientRequestId,
         "upstream-activity-id": activityId,
-        "upstream-date": date
+        "upstream-date": date,
+        "upstream-diagnostic": diagnostic
       })
     }
   )

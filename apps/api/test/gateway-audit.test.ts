@@ -129,6 +129,17 @@ describe("the log of writes", () => {
     expect((await fetch(`${gateway.url}${devicesPath}/a`)).status).toBe(200)
   })
 
+  it("is closed when the outcomes that are still to come are in it", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "audit.jsonl")
+    const audit = await openAudit(path)
+    const end = await audit.begin(intent)
+    const closing = audit.close()
+    await Promise.all([closing, end({ outcome: "unknown" })])
+    expect((await recordsOf(path)).map(({ event }) => event)).toEqual(["intent", "outcome"])
+    await expect(audit.begin(intent)).rejects.toThrow()
+  })
+
   it("is made for this user alone, also when it was there before", async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, "audit.jsonl")
