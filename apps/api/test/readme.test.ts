@@ -22,6 +22,14 @@ const ran = (url: URL, ...options: ReadonlyArray<string>) =>
     env: {}
   })
 
+/** The settings in the lines of a block that start the service. */
+const settingsIn = (block: string) =>
+  block
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .filter((line) => /\bwfa-api\b/.test(line))
+    .map((line) => Object.fromEntries([...line.matchAll(/\b(WFA_\w+)=(\S+)/g)].map(([, name, value]) => [name, value])))
+
 describe("the README", () => {
   it("shows how vitest uses a local Graph, with a test that is one of these", async () => {
     const file = "test/examples/vitest.test.ts"
@@ -52,16 +60,6 @@ describe("the README", () => {
     const [, script = ""] = /<!-- fault script -->\n+```json\n(.*?)```/s.exec(readme) ?? []
     expect(parseFaultScript(JSON.parse(script))).toMatchObject({ success: true })
   })
-
-  /** The settings in the lines of a block that start the service. */
-  const settingsIn = (block: string) =>
-    block
-      .replaceAll("\\\n", "")
-      .split("\n")
-      .filter((line) => /\bwfa-api\b/.test(line))
-      .map((line) =>
-        Object.fromEntries([...line.matchAll(/\b(WFA_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]))
-      )
 
   it("shows a gateway to another local Graph that answers", { timeout: 30_000 }, async () => {
     const [, block = ""] = /<!-- gateway -->\n+```sh\n(.*?)```/s.exec(readme) ?? []
