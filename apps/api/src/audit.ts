@@ -131,7 +131,8 @@ export const openAudit = async (path: string): Promise<Audit> => {
       },
       close: async () => {
         isClosing = true
-        if (underWay.size > 0) await Promise.race([allEnded.promise, setTimeout(graceMillis, undefined, { ref: false })])
+        if (underWay.size > 0)
+          await Promise.race([allEnded.promise, setTimeout(graceMillis, undefined, { ref: false })])
         await file.close()
       }
     }

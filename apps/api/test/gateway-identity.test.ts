@@ -247,6 +247,28 @@ describe("by itself", () => {
   })
 })
 
+describe("a wait that the upstream asks for", () => {
+  it.for(["on-behalf-of", "client-credentials"] as const)(
+    "holds for all callers of the tenant, and for no other tenant, with %s",
+    async (how) => {
+      const asked: Array<string | undefined> = []
+      await using upstream = await served((request, response) => {
+        const tenant = decodeJwt(request.headers.authorization?.split(" ")[1] ?? "")["tid"]
+        asked.push(String(tenant))
+        const status = tenant === tenants[0] ? 429 : 200
+        response.writeHead(status, { "content-type": "application/json", "retry-after": "90" }).end('{"id":"a"}')
+      })
+      await using world = await gatewayTo(upstream.url, how)
+      const first = await world.call(userClaims())
+      expect([first.status, first.headers.get("retry-after")]).toEqual([429, "90"])
+      const second = await world.call(otherUser)
+      expect([second.status, await failureOf(second)]).toMatchObject([429, { message: /ask again in 90 seconds/ }])
+      expect((await world.call(userClaims(tenants[1]))).status).toBe(200)
+      expect(asked).toEqual([tenants[0], tenants[1]])
+    }
+  )
+})
+
 describe("secrets", () => {
   it("[F107] are in no line, no error, no record: neither callers' tokens, nor the upstream's, nor the client secret", async () => {
     const given: Array<string> = [secret]
