@@ -262,7 +262,10 @@ describe("a wait that the upstream asks for", () => {
       const first = await world.call(userClaims())
       expect([first.status, first.headers.get("retry-after")]).toEqual([429, "90"])
       const second = await world.call(otherUser)
-      expect([second.status, await failureOf(second)]).toMatchObject([429, { message: /ask again in 90 seconds/ }])
+      expect([second.status, await failureOf(second)]).toMatchObject([
+        429,
+        { message: expect.stringMatching(/ask again in [89]\d seconds/) }
+      ])
       expect((await world.call(userClaims(tenants[1]))).status).toBe(200)
       expect(asked).toEqual([tenants[0], tenants[1]])
     }
