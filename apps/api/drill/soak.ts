@@ -92,7 +92,12 @@ interface LogLine {
 
 /** The service in a process of its own, with an inspector, out of reach of this terminal's Ctrl-C. */
 const startedService = async (env: Readonly<Record<string, string>>) => {
-  const child = started("main.ts", [], { WFA_PORT: "0", NODE_OPTIONS: "--inspect=127.0.0.1:0", ...env }, true)
+  const child = started(
+    "main.ts",
+    [],
+    { WFA_PORT: "0", NODE_OPTIONS: "--inspect=127.0.0.1:0", ...env },
+    { detached: true }
+  )
   const kill = () => void child.kill("SIGKILL")
   process.once("exit", kill)
   const inspector = Promise.withResolvers<string>()

@@ -1,7 +1,7 @@
 import type { Context } from "hono"
 import type { Authentication } from "./auth.ts"
-import { isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
+import { isLoopbackUrl } from "./loopback.ts"
 import { unknownSegment } from "./odata-path.ts"
 import { permissionsFor } from "./permissions.ts"
 import type { Env } from "./reply.ts"
@@ -51,7 +51,7 @@ const refuseForeignPage = (c: Context<Env>): void => {
 }
 
 const authorize = async (c: Context<Env>, { callerOf, challenge }: Authentication): Promise<void> => {
-  const { tenant, app, permissions } = await callerOf(c.req.header("authorization"))
+  const { tenant, app, user, permissions } = await callerOf(c.req.header("authorization"))
   const needed = permissionsFor(c.req.method, c.req.path)
   if (needed.length > 0 && !needed.some((permission) => permissions.has(permission))) {
     throw new ApiError(
@@ -62,6 +62,7 @@ const authorize = async (c: Context<Env>, { callerOf, challenge }: Authenticatio
   }
   c.set("tenant", tenant)
   c.set("app", app)
+  c.set("user", user)
 }
 
 /** No route has the path, or none has it for the method. */

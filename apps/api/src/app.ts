@@ -7,7 +7,7 @@ import { ApiError, renderError } from "./errors.ts"
 import { contentEtag, noEtag } from "./etag.ts"
 import { metricRoutes } from "./metrics.ts"
 import { type Version } from "./odata-address.ts"
-import { batchRoutes } from "./odata-batch.ts"
+import { type Dispatch, batchRoutes } from "./odata-batch.ts"
 import { localRoutes } from "./local-routes.ts"
 import { type Observer, routeOf } from "./observation.ts"
 import { odataPath } from "./odata-path.ts"
@@ -26,36 +26,38 @@ export interface Log {
 /** Says nothing. */
 export const silent: Log = { info: () => {}, error: () => {} }
 
-/** What the app works on. */
-export interface Dependencies {
-  readonly store: DeviceStore
+/** What stands behind the routes of the versions: a store, or another Graph. */
+export interface Backend {
+  readonly routes: (version: Version, dispatch: Dispatch) => Hono<Env>
+  /** Fails with an {@link ApiError} while it cannot answer. */
+  readonly ready: (c: Context<Env>) => Promise<void>
+}
+
+/** What stands around the routes, whatever is behind them. */
+export interface Surroundings {
   readonly log?: Log
   /** How callers prove who they are; without it nobody has to, and everyone sees the same rows. */
   readonly authentication?: Authentication | undefined
-  /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
-  readonly etag?: boolean
-  /** What happens around the answers; without it, nothing does. */
-  readonly rehearsal?: Rehearsal
   /** Who is told of each request: figures, traces. */
   readonly observers?: ReadonlyArray<Observer>
   /** What `/metrics` shows, and to whom; without it there is no such route. */
   readonly exposition?: Exposition | undefined
+}
+
+/** What the app works on. */
+export interface Dependencies extends Surroundings {
+  readonly store: DeviceStore
+  /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
+  readonly etag?: boolean
+  /** What happens around the answers; without it, nothing does. */
+  readonly rehearsal?: Rehearsal
   /** Puts the devices that a new store starts with in the place of all that there are. */
   readonly restore?: () => Promise<void>
 }
 
-/** The service without a port: `fetch` and `request` answer as a server would. */
-export const createApp = ({
-  store,
-  log = silent,
-  authentication,
-  etag = false,
-  rehearsal,
-  observers = [],
-  exposition,
-  restore
-}: Dependencies): Hono<Env> => {
-  const versionRoutes = (version: Version): Hono<Env> =>
+/** The devices of a store behind the routes. */
+const storeBackend = ({ store, log = silent, etag = false }: Dependencies): Backend => ({
+  routes: (version, dispatch) =>
     new Hono<Env>()
       .route("/", serviceRoutes(version))
       .route("/", metricRoutes(version, store))
@@ -63,8 +65,33 @@ export const createApp = ({
       .route("/", reportRoutes(version, store))
       .route(
         "/",
-        batchRoutes(version, (request, bindings) => app.fetch(request, bindings))
-      )
+        batchRoutes(version, () => dispatch)
+      ),
+  ready: async (c) => {
+    try {
+      await store.ping()
+    } catch (err) {
+      log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
+      throw new ApiError("serviceNotAvailable", "The store does not answer.")
+    }
+  }
+})
+
+/** What a store has around it and another Graph has not. */
+interface Rehearsed {
+  readonly rehearsal?: Rehearsal | undefined
+  readonly local?: Hono<Env> | undefined
+  readonly etag?: boolean | undefined
+}
+
+/** The service without a port over anything that can stand behind its routes. */
+export const appOver = (
+  backend: Backend,
+  { log = silent, authentication, observers = [], exposition }: Surroundings,
+  { rehearsal, local, etag = false }: Rehearsed = {}
+): Hono<Env> => {
+  const versionRoutes = (version: Version): Hono<Env> =>
+    backend.routes(version, (request, bindings) => app.fetch(request, bindings))
 
   const admit = admission(authentication)
 
@@ -114,16 +141,11 @@ export const createApp = ({
     })
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {
-      try {
-        await store.ping()
-      } catch (err) {
-        log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
-        throw new ApiError("serviceNotAvailable", "The store does not answer.")
-      }
+      await backend.ready(c)
       return reply(c, 200, { status: "ready" })
     })
-    .route("/", outsideRoutes({ authentication, isLocal: rehearsal?.isLocal === true, etag, exposition }))
-    .route("/_local", rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : new Hono<Env>())
+    .route("/", outsideRoutes({ authentication, isLocal: local !== undefined, etag, exposition }))
+    .route("/_local", local ?? new Hono<Env>())
     .use("/beta/*", ...around)
     .use("/v1.0/*", ...around)
     .route("/beta", versionRoutes("beta"))
@@ -132,4 +154,11 @@ export const createApp = ({
     .onError((error, c) => failed(c, error))
 
   return app
+}
+
+/** The service without a port: `fetch` and `request` answer as a server would. */
+export const createApp = (dependencies: Dependencies): Hono<Env> => {
+  const { store, rehearsal, restore, etag } = dependencies
+  const local = rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : undefined
+  return appOver(storeBackend(dependencies), dependencies, { rehearsal, local, etag })
 }

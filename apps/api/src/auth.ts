@@ -19,6 +19,8 @@ interface Caller {
   readonly tenant: string
   /** Client id of the app that sent it. */
   readonly app: string
+  /** Id of the user on whose behalf it is sent; `undefined` when the app sends it by itself. */
+  readonly user: string | undefined
   /** What it may do: the scopes of a user's token, the roles of an app's own. */
   readonly permissions: ReadonlySet<string>
 }
@@ -196,7 +198,8 @@ export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: E
     if (issuer === undefined || iss !== issuer || !signsFor(keys, keyId, tid, issuer)) throw new Refused("issuer")
     const app = text(ver === "1.0" ? claims["appid"] : claims["azp"])
     if (app === undefined) throw new Refused("client")
-    return { caller: { tenant: tid, app, permissions: permissionsIn(claims) }, until: (claims.exp ?? 0) * 1000 }
+    const user = claims["scp"] === undefined ? undefined : text(claims["oid"])
+    return { caller: { tenant: tid, app, user, permissions: permissionsIn(claims) }, until: (claims.exp ?? 0) * 1000 }
   }
 
   const challenge = (parameters?: string): string =>

@@ -38,12 +38,23 @@ export const authorities = Object.keys(clouds) as [Authority, ...Array<Authority
 /** The tenant of all personal accounts, which Graph does not serve this resource to (reference 2). */
 export const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
+const graphRoots: Readonly<Record<string, ReadonlyArray<Authority>>> = {
+  "https://graph.microsoft.com": ["https://login.microsoftonline.com"],
+  "https://graph.microsoft.us": ["https://login.microsoftonline.us"],
+  "https://dod-graph.microsoft.us": ["https://login.microsoftonline.us"],
+  "https://microsoftgraph.chinacloudapi.cn": [
+    "https://login.partner.microsoftonline.cn",
+    "https://login.chinacloudapi.cn"
+  ]
+}
+
+/** Where tokens for a Graph are made (reference 7); `undefined` for one whose cloud is not known. */
+export const authoritiesFor = (graph: string): ReadonlyArray<Authority> | undefined =>
+  graphRoots[URL.parse(graph)?.origin ?? ""]
+
 const graphAudiences: ReadonlySet<string> = new Set([
   "00000003-0000-0000-c000-000000000000",
-  "https://graph.microsoft.com",
-  "https://graph.microsoft.us",
-  "https://dod-graph.microsoft.us",
-  "https://microsoftgraph.chinacloudapi.cn"
+  ...Object.keys(graphRoots)
 ])
 
 /** Whether tokens for this audience are for Microsoft Graph itself: nobody else may take those (reference 7). */

@@ -1,13 +1,20 @@
-import { BlockList, isIP } from "node:net"
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
 import type { BudgetSetting } from "./budget.ts"
 import { type Authority, authorities, isGraphAudience, personalTenant } from "./clouds.ts"
+import { isLoopback, isLoopbackUrl } from "./loopback.ts"
 import { type Profile, type ReadOnlyPolicy, profiles, readOnlyPolicies } from "./profile.ts"
 import { type TraceSettings, readTraceSettings } from "./trace-settings.ts"
+import {
+  type UpstreamSettings,
+  budgetSetting,
+  isAuthorityFor,
+  upstreamSchemas,
+  upstreamVariables
+} from "./upstream-settings.ts"
 
 /** Everything the service can be told, checked. */
-export interface Settings {
+export interface Settings extends UpstreamSettings {
   /** Address or name to listen on. */
   readonly host: string
   /** TCP port; 0 takes a free one. */
@@ -49,18 +56,6 @@ export interface Settings {
 /** The settings that have a variable of ours each. */
 type Named = Omit<Settings, "traces">
 
-const loopback = new BlockList()
-loopback.addSubnet("127.0.0.0", 8, "ipv4")
-loopback.addAddress("::1", "ipv6")
-
-/** Whether only this machine can reach the host. */
-export const isLoopback = (host: string): boolean =>
-  host === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? "ipv6" : "ipv4"))
-
-/** Whether only this machine can be meant by the URL. */
-export const isLoopbackUrl = (url: string): boolean =>
-  isLoopback(URL.parse(url)?.hostname.replace(/^\[(.*)\]$/, "$1") ?? "")
-
 const wholeNumber = (largest: number) => z.string().regex(/^\d+$/).transform(Number).pipe(z.int().max(largest))
 
 const listOf = (item: z.ZodType<string, string>) =>
@@ -89,9 +84,10 @@ const jwksUrl = z.string().refine((text) => {
 const notSet = z.literal("")
 
 const schemaWith = (
-  auth: string | undefined
-): z.ZodType<Named, { readonly [Name in keyof Named]: string | undefined }> =>
-  z.object({
+  texts: Readonly<Record<string, string | undefined>>
+): z.ZodType<Named, { readonly [Name in keyof Named]: string | undefined }> => {
+  const { auth, upstream, upstreamAuth } = texts
+  return z.object({
     host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
     port: wholeNumber(65_535),
     store: z.union([
@@ -102,25 +98,22 @@ const schemaWith = (
     auth: z.enum(["none", "entra"]),
     audience: auth === "entra" ? listOf(audience) : notSet.transform(() => []),
     tenants: auth === "entra" ? listOf(tenant) : notSet.transform(() => []),
-    authority: z.enum(authorities),
+    authority: z
+      .enum(authorities)
+      .refine((authority) => upstreamAuth === "none" || isAuthorityFor(authority, upstream)),
     jwksUrl: z.union([notSet.transform(() => undefined), auth === "entra" ? jwksUrl : z.never()]),
     profile: z.enum(profiles),
     readOnly: z.enum(readOnlyPolicies),
-    budget: z.union([
-      z.literal("off"),
-      z
-        .string()
-        .regex(/^intune(?:\*\d{1,4}(?:\.\d{1,3})?)?$/)
-        .transform((text) => ({ timesAsFast: Number(text.split("*")[1] ?? 1) }))
-        .refine(({ timesAsFast }) => timesAsFast > 0)
-    ]),
+    budget: budgetSetting,
     faults: z.string().min(1),
     etag: z.enum(["off", "on"]),
     fleet: wholeNumber(1_000_000),
     fleetSeed: wholeNumber(Number.MAX_SAFE_INTEGER),
     metrics: z.enum(["loopback", "off", "on"]),
-    log: z.enum(["info", "error", "off"])
+    log: z.enum(["info", "error", "off"]),
+    ...upstreamSchemas(texts)
   })
+}
 
 /** How a store is called where others can read it: without the user, the password and the parameters of a URL. */
 export const storeName = (store: Settings["store"]): string => {
@@ -180,7 +173,7 @@ const variables: { readonly [Name in keyof Named]: Variable } = {
     name: "WFA_AUTHORITY",
     standard: authorities[0],
     meaning: "where callers sign in",
-    expected: `one of ${authorities.join(", ")}`
+    expected: `one of ${authorities.join(", ")}; with WFA_UPSTREAM_AUTH, the one of WFA_UPSTREAM's cloud`
   },
   jwksUrl: {
     name: "WFA_JWKS_URL",
@@ -241,11 +234,33 @@ const variables: { readonly [Name in keyof Named]: Variable } = {
     standard: "info",
     meaning: "what is logged to stderr",
     expected: "info (each request), error (failures of the service only), or off"
-  }
+  },
+  ...upstreamVariables
 }
 
 const settingNames = Object.keys(variables) as ReadonlyArray<keyof Named>
 const variableNames: ReadonlyArray<string> = settingNames.map((setting) => variables[setting].name)
+
+/** What is about devices that the service keeps itself. */
+const ofTheStore: ReadonlyArray<keyof Named> = [
+  "store",
+  "profile",
+  "readOnly",
+  "budget",
+  "faults",
+  "etag",
+  "fleet",
+  "fleetSeed"
+]
+
+/** Settings that a gateway has no use for: whoever sets one relies on what it does. */
+const idleProblems = (env: Readonly<Record<string, string | undefined>>, upstream: string | undefined) =>
+  upstream === "none"
+    ? []
+    : ofTheStore
+        .map((setting) => variables[setting].name)
+        .filter((name) => env[name] !== undefined)
+        .map((name) => `${name}: expected nothing with WFA_UPSTREAM: a gateway shows what is there, and keeps nothing`)
 
 /** `wfa` reads these two, so they may stand in the environment of the service as well. */
 const ofTheCommandLine = new Set(["WFA_TARGET", "WFA_TOKEN"])
@@ -272,9 +287,10 @@ export const readSettings = (
   const texts = Object.fromEntries(
     settingNames.map((setting) => [setting, env[variables[setting].name] ?? variables[setting].standard])
   )
-  const parsed = schemaWith(texts["auth"]).safeParse(texts)
+  const parsed = schemaWith(texts).safeParse(texts)
+  const idle = idleProblems(env, texts["upstream"])
   const { traces, problems } = readTraceSettings(env)
-  if (parsed.success && strangers.length === 0 && problems.length === 0) {
+  if (parsed.success && strangers.length === 0 && idle.length === 0 && problems.length === 0) {
     return { success: true, data: { ...parsed.data, traces } }
   }
   const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]))
@@ -284,6 +300,7 @@ export const readSettings = (
       ...settingNames
         .filter((setting) => wrong.has(setting))
         .map((setting) => `${variables[setting].name}: expected ${variables[setting].expected}`),
+      ...idle,
       ...strangers.toSorted().map(strangerProblem),
       ...problems
     ]

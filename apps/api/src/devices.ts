@@ -1,5 +1,6 @@
 import {
   type Device,
+  type NewDevice,
   type PropertyName,
   type WholeDevice,
   deviceODataType,
@@ -45,7 +46,7 @@ const contextOf = (
 
 const devicesOf = (metricId: string): string => `${metricsPath}${inParentheses(metricId)}/metricDevices`
 
-const includeUnknownMembers = "include-unknown-enum-members"
+export const includeUnknownMembers = "include-unknown-enum-members"
 
 const writingFor = (
   c: Context<Env>,
@@ -72,7 +73,7 @@ const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record
   }
 }
 
-const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
+export const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
   filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })
 
 const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: string): Promise<Collection> => {
@@ -89,14 +90,20 @@ const withHead = (head: object, json: string): string => {
   return front === "{" ? json : `${front},${json.slice("{".length)}`
 }
 
-const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
-  const { id = crypto.randomUUID(), ...device } = await jsonBody(c, parseNewDevice)
-  if (!isAddressable(id)) {
+/** The device in a body, whose id, if it has one, can be part of an address. */
+export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {
+  const device = await jsonBody(c, parseNewDevice)
+  if (device.id !== undefined && !isAddressable(device.id)) {
     const message = `id: expected a text of 1 to ${longestKey} characters, or leave it out`
     throw new ApiError("ModelValidationFailure", `The body does not fit the model: ${message}.`, {
       details: [{ code: "malformedText", message, target: "id" }]
     })
   }
+  return device
+}
+
+const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
+  const { id = crypto.randomUUID(), ...device } = await newDeviceIn(c)
   return wholeDevice({ ...device, id })
 }
 

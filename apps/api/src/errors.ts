@@ -14,7 +14,8 @@ import { type Env, reply } from "./reply.ts"
 
 /** A failure that the caller is told about; its status follows from its code. Everything else that is thrown is a bug. */
 export class ApiError extends Error {
-  readonly code: GraphErrorCode
+  readonly code: string
+  readonly status: number
   readonly details: ReadonlyArray<GraphErrorDetail>
   readonly headers: Readonly<Record<string, string>>
   /** What `innerError` says besides the date and the ids. */
@@ -27,18 +28,22 @@ export class ApiError extends Error {
       details = [],
       headers = {},
       innerError = {},
+      saidBefore,
       cause
     }: {
       readonly details?: ReadonlyArray<GraphErrorDetail>
       readonly headers?: Readonly<Record<string, string>>
       readonly innerError?: Readonly<Record<string, string>>
+      /** What another Graph called it, in place of the code and its status. */
+      readonly saidBefore?: { readonly status: number; readonly code: string }
       /** Why it happened, for the log only. */
       readonly cause?: unknown
     } = {}
   ) {
     super(message, cause === undefined ? {} : { cause })
     this.name = "ApiError"
-    this.code = code
+    this.code = saidBefore?.code ?? code
+    this.status = saidBefore?.status ?? graphErrorStatus[code]
     this.details = details
     this.headers = headers
     this.innerError = innerError
@@ -72,7 +77,7 @@ export const renderError = (c: Context<Env>, error: Error): Response => {
           "generalException",
           `The service failed; its log says why, under request-id ${c.get("requestId")}.`
         ))
-  const { code, message, details, headers, innerError } = known
+  const { code, status, message, details, headers, innerError } = known
   const body: GraphErrorBody = {
     error: {
       code,
@@ -88,7 +93,7 @@ export const renderError = (c: Context<Env>, error: Error): Response => {
       }
     }
   }
-  return reply(c, graphErrorStatus[code], body, headers)
+  return reply(c, status, body, headers)
 }
 
 /** Answers every method that no route before has taken. */

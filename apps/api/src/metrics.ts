@@ -13,7 +13,7 @@ import { type Env, reply } from "./reply.ts"
 
 const metricType = "microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
 
-const selectable = (select: string | undefined) =>
+export const selectable = (select: string | undefined) =>
   selectedNames(select, (name): "id" => {
     if (name !== "id") throw noProperty(name, ["id"], metricType)
     return name
@@ -43,7 +43,7 @@ const metricIssue = (name: string, value: unknown): Issue | undefined => {
 }
 
 /** The body of a metric that is sent: it has no property but its key (reference 1.2). */
-const parseMetric = (body: unknown): Parsed<MetricBody> => {
+export const parseMetric = (body: unknown): Parsed<MetricBody> => {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     const message = "expected an object with the properties of a metric"
     return {
@@ -58,6 +58,12 @@ const parseMetric = (body: unknown): Parsed<MetricBody> => {
 /** There is no such metric. */
 export const noMetric = (id: string): ApiError =>
   new ApiError("ResourceNotFound", `There is no metric with the id '${id}'.`)
+
+/** A standing metric cannot be deleted. */
+export const standingStays = (id: string): ApiError =>
+  new ApiError("Request_BadRequest", `The metric '${id}' belongs to every tenant and cannot be deleted.`, {
+    headers: { allow: "GET, HEAD, PATCH" }
+  })
 
 /** Fails when a tenant has no metric with this id. */
 export const requireMetric = async (store: DeviceStore, tenant: string, id: string): Promise<void> => {
@@ -122,9 +128,7 @@ export const metricRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       const id = c.req.param("metricId")
       queryOptions(c.req.url, [])
       if (isStanding(id)) {
-        throw new ApiError("Request_BadRequest", `The metric '${id}' belongs to every tenant and cannot be deleted.`, {
-          headers: { allow: "GET, HEAD, PATCH" }
-        })
+        throw standingStays(id)
       }
       if (!(await store.metrics.remove(c.get("tenant"), id))) throw noMetric(id)
       return deleted(c)

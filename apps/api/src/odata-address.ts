@@ -7,7 +7,8 @@ export type Version = "beta" | "v1.0"
 /** Path of the metrics below a root. */
 export const metricsPath = "deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics"
 
-const originOf = (url: string): string => url.slice(0, url.indexOf("/", url.indexOf("//") + 2))
+/** What an address begins with: `http://127.0.0.1:4010`. */
+export const originOf = (url: string): string => url.slice(0, url.indexOf("/", url.indexOf("//") + 2))
 
 /** The root that a request came to, such as `http://127.0.0.1:4010/beta`. */
 export const rootOf = (c: Context<Env>, version: Version): string => `${originOf(c.req.url)}/${version}`

@@ -181,9 +181,9 @@ const itemAnswer = async (id: string, response: Response): Promise<ItemAnswer> =
   }
 }
 
-/** The route of batches under one root. */
-export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => {
-  const answered = async (c: Context<Env>, item: Item): Promise<Response> => {
+/** The route of batches under one root; `dispatchOf` gives what answers the items of one batch. */
+export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
+  const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
     const root = new URL(`${rootOf(c, version)}/`)
     const url = new URL(root.href + item.url.replace(/^\//, ""))
     // Dots in an address must not lead out of the version, and a batch holds no batches.
@@ -203,13 +203,16 @@ export const batchRoutes = (version: Version, dispatch: Dispatch): Hono<Env> => 
       const items = itemsOf(await jsonOf(c, largestBatchBytes))
       const answers = new Map<string, Promise<ItemAnswer>>()
       const responses: Array<ItemAnswer> = []
+      const dispatch = dispatchOf(c)
 
       const run = async (item: Item): Promise<ItemAnswer> => {
         const before = await Promise.all((item.dependsOn ?? []).map((id) => answerTo(keyOf(id))))
         const failed = before.find(({ status }) => status >= 400)
         const message = `The request was not sent, because the request '${failed?.id}' failed, which it depends on.`
         const response =
-          failed === undefined ? await answered(c, item) : renderError(c, new ApiError("FailedDependency", message))
+          failed === undefined
+            ? await answered(c, item, dispatch)
+            : renderError(c, new ApiError("FailedDependency", message))
         const answer = await itemAnswer(item.id, response)
         // In the order in which they come about, as from Graph: a caller goes by the ids.
         responses.push(answer)

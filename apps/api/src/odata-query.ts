@@ -31,7 +31,8 @@ export type ServedOption = "count" | "filter" | "orderby" | "select" | "skip" | 
 /** The served options that a request has, as text. */
 export type QueryOptions = { readonly [Name in ServedOption]?: string }
 
-const queryOf = (url: string): string => {
+/** The query of an address, without its question mark. */
+export const queryOf = (url: string): string => {
   const start = url.indexOf("?")
   return start === -1 ? "" : url.slice(start + 1)
 }

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono"
 import type { Authentication } from "./auth.ts"
-import { isLoopback, isLoopbackUrl } from "./config.ts"
 import { ApiError } from "./errors.ts"
+import { isLoopback, isLoopbackUrl } from "./loopback.ts"
 import { referencePage, referencePageFile, referencePageFiles } from "./reference-page.ts"
 import { type Env, answer } from "./reply.ts"
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Span } from "effect/Tracer"
 import type { Context } from "hono"
 import type { Connection } from "./connection.ts"
+import type { Bundle } from "./gateway.ts"
 import type { ReadOnlyPolicy } from "./profile.ts"
 import type { RouteTarget } from "./route-target.ts"
 
@@ -15,6 +16,8 @@ export interface RequestFacts {
   readonly tenant: string
   /** Client id of the app that sends it; `local` while nobody has to prove who they are. */
   readonly app: string
+  /** Id of the user on whose behalf it does. */
+  readonly user?: string | undefined
   /** What becomes of an update. */
   readonly readOnly: ReadOnlyPolicy
   /** What it is aimed at, once somebody has asked. */
@@ -41,6 +44,8 @@ export interface Env {
     readonly outgoing?: ServerResponse
     /** Which item of which batch the request is: its id, and the request-id and the span of the batch. */
     readonly batchItem?: { readonly id: string; readonly of: string; readonly span?: Span | undefined }
+    /** What a gateway sends the items of that batch with. */
+    readonly bundle?: Bundle
   }
 }
 

@@ -12,14 +12,14 @@ import { pageTokens } from "./page-token.ts"
 import { preferencesOf } from "./preferences.ts"
 import { type Env, reply } from "./reply.ts"
 
-const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
-const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
-const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
+export const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
+export const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
+export const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
 
 // Graph names the two navigation properties as their types, and the function in words of its own.
-const readinessPath = `deviceManagement/${readinessType}`
-const modelsPath = `deviceManagement/${modelType}`
-const summaryPath = "deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
+export const readinessPath = `deviceManagement/${readinessType}`
+export const modelsPath = `deviceManagement/${modelType}`
+export const summaryPath = "deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
 
 /** The figures of a tenant's devices, counted one device after the other: as many as there are, in little memory. */
 const figuresOf = async (store: DeviceStore, tenant: string): Promise<FleetFigures> => {
@@ -46,7 +46,7 @@ const modelRows = ({ modelPerformance }: FleetFigures) =>
 const projected = (row: object, selected: ReadonlyArray<string> | undefined): object =>
   selected === undefined ? row : Object.fromEntries(selected.map((name) => [name, Reflect.get(row, name)]))
 
-const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray<string> | undefined =>
+export const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray<string> | undefined =>
   selectedNames(select, (name) => {
     const names: ReadonlyArray<string> = reportProperties[type]
     if (!names.includes(name)) throw noProperty(name, names, `microsoft.graph.${type}`)

@@ -7,7 +7,9 @@ import { logLines } from "./log-lines.ts"
 import { packageVersion } from "./package-version.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
-const help = (importHelp: string): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices
+const help = (
+  importHelp: string
+): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices, or a gateway to another one
 
   wfa-api                 start the service
   wfa-api import <file>   put the devices of a file into the store

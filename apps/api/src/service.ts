@@ -6,10 +6,12 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
-import { type Settings, isLoopback, storeName } from "./config.ts"
+import { type Settings, storeName } from "./config.ts"
 import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
 import { type FaultScript, parseFaultScript } from "./fault-script.ts"
 import { seedFleet } from "./local-routes.ts"
+import { isLoopback, isLoopbackUrl } from "./loopback.ts"
+import type { Gateway } from "./open-gateway.ts"
 import { createRehearsal } from "./rehearsal.ts"
 import type { Env } from "./reply.ts"
 import { type Watching, startWatching } from "./watching.ts"
@@ -101,6 +103,40 @@ export const closed = async (server: Server): Promise<void> => {
   clearInterval(sweep)
 }
 
+/** Imported when needed: it would be a good part of the time that a start takes. */
+const authenticationFor = async (settings: Settings) =>
+  settings.auth === "none" ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
+
+/** Answers requests by passing them on, until it is closed. */
+const startGateway = async (settings: Settings, upstream: string, log: Log): Promise<Service> => {
+  const { openGateway } = await import("./open-gateway.ts")
+  const { observers, exposition, tracer, close: stopWatching } = await startWatching(settings, log)
+  let gateway: Gateway | undefined
+  try {
+    const authentication = await authenticationFor(settings)
+    gateway = await openGateway({ ...settings, upstream }, { log, authentication, observers, exposition, tracer })
+    const { app, close } = gateway
+    const server = httpServer(app)
+    const url = await listen(server, settings)
+    if (isLoopbackUrl(upstream) && new URL(upstream).port === new URL(url).port) {
+      await closed(server)
+      throw new StartError(`WFA_UPSTREAM is ${upstream}, where this service itself listens: name another one's address`)
+    }
+    return {
+      url,
+      close: async () => {
+        await closed(server)
+        await stopWatching()
+        await close()
+      }
+    }
+  } catch (error) {
+    await stopWatching()
+    await gateway?.close()
+    throw error
+  }
+}
+
 /** Opens the store, fills it when it is empty and a fleet is wanted, and answers requests until it is closed. */
 export const startService = async (
   settings: Settings,
@@ -110,6 +146,7 @@ export const startService = async (
   if (isOpen && !isLoopback(settings.host)) {
     throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
   }
+  if (settings.upstream !== undefined) return startGateway(settings, settings.upstream, log)
   const { budget, profile, readOnly } = settings
   const rehearsal = createRehearsal({
     budget,
@@ -125,8 +162,7 @@ export const startService = async (
     for (const tenant of isOpen ? [localTenant] : settings.tenants) {
       await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet))
     }
-    // Imported when needed: it would be a good part of the time that a start takes.
-    const authentication = isOpen ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
+    const authentication = await authenticationFor(settings)
     const restore = () => seedFleet(store, fleet)
     watching = await startWatching(settings, log)
     const { observers, exposition, traced, close: stopWatching } = watching

@@ -5,8 +5,9 @@ import { keepCompiled } from "./compile-cache.ts"
 
 const folder = envPaths("workanywhere", { suffix: "" }).data
 
-// Worth looking at as soon as it runs, and still there tomorrow.
-const standard = { WFA_STORE: `sqlite:${join(folder, "devices.sqlite")}`, WFA_FLEET: "1000" }
+// Worth looking at as soon as it runs, and still there tomorrow; a gateway has nothing of its own.
+const standard =
+  "WFA_UPSTREAM" in env ? {} : { WFA_STORE: `sqlite:${join(folder, "devices.sqlite")}`, WFA_FLEET: "1000" }
 
 keepCompiled()
 const { run } = await import("./run.ts")

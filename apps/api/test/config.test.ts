@@ -8,6 +8,21 @@ const problemsOf = (env: Record<string, string>) => {
   return settings.success ? [] : settings.problems
 }
 
+/** What is told about an upstream when there is none. */
+const noUpstream = {
+  upstream: undefined,
+  upstreamAuth: "none",
+  upstreamWrites: "off",
+  upstreamRoutes: ["metrics", "metric", "devices", "device", "count", "readiness", "models", "summary", "batch"],
+  upstreamTenant: undefined,
+  upstreamClientId: undefined,
+  upstreamClientSecret: undefined,
+  upstreamClientSecretFile: undefined,
+  upstreamCertificate: undefined,
+  upstreamBudget: "auto",
+  audit: undefined
+}
+
 describe("the settings", () => {
   it("have the documented defaults in an empty environment", () => {
     expect(defaultSettings).toEqual({
@@ -28,7 +43,8 @@ describe("the settings", () => {
       fleetSeed: 1,
       metrics: "loopback",
       log: "info",
-      traces: undefined
+      traces: undefined,
+      ...noUpstream
     })
   })
 
@@ -72,7 +88,8 @@ describe("the settings", () => {
         fleetSeed: 7,
         metrics: "on",
         log: "error",
-        traces: undefined
+        traces: undefined,
+        ...noUpstream
       }
     })
   })
@@ -96,7 +113,7 @@ describe("the settings", () => {
       WFA_FLEET_SEED: "x",
       WFA_METRICS: "yes",
       WFA_LOG: "debug",
-      WFA_UPSTREAM: "none"
+      WFA_COLOUR: "none"
     })
     expect(problems).toEqual([
       "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
@@ -105,7 +122,7 @@ describe("the settings", () => {
       "WFA_AUTH: expected none, or entra, with which WFA_HOST may be any address",
       "WFA_AUDIENCE: expected with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing",
       "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing",
-      "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn",
+      "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn; with WFA_UPSTREAM_AUTH, the one of WFA_UPSTREAM's cloud",
       "WFA_JWKS_URL: expected with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing",
       "WFA_PROFILE: expected documented (Microsoft's pages), or observed (what public probes saw)",
       "WFA_READ_ONLY: expected accept, ignore (200, nothing changes), or reject (400)",
@@ -116,7 +133,7 @@ describe("the settings", () => {
       "WFA_FLEET_SEED: expected a whole number from 0 to 9007199254740991",
       "WFA_METRICS: expected loopback (callers on this machine), off, or on (whoever reaches the service, without a token)",
       "WFA_LOG: expected info (each request), error (failures of the service only), or off",
-      "WFA_UPSTREAM is not a setting of this service"
+      "WFA_COLOUR is not a setting of this service"
     ])
   })
 
@@ -223,7 +240,7 @@ describe("the settings", () => {
     expect(problemsOf({ WFA_PROT: "4011" })).toEqual([
       "WFA_PROT is not a setting of this service; did you mean WFA_PORT?"
     ])
-    expect(problemsOf({ WFA_UPSTREAM: "https://user:secret@example.org" }).join()).not.toContain("secret")
+    expect(problemsOf({ WFA_DATABASE: "https://user:secret@example.org" }).join()).not.toContain("secret")
   })
 
   it("leave alone what belongs to the command line, to tests and to others", () => {
@@ -247,7 +264,18 @@ describe("the settings", () => {
       "BUDGET",
       "FAULTS",
       "FLEET",
-      "FLEET_SEED"
+      "FLEET_SEED",
+      "UPSTREAM",
+      "UPSTREAM_AUTH",
+      "UPSTREAM_WRITES",
+      "UPSTREAM_ROUTES",
+      "UPSTREAM_TENANT",
+      "UPSTREAM_CLIENT_ID",
+      "UPSTREAM_CLIENT_SECRET",
+      "UPSTREAM_CLIENT_SECRET_FILE",
+      "UPSTREAM_CERTIFICATE",
+      "UPSTREAM_BUDGET",
+      "AUDIT"
     ]) {
       expect(table).toContain(`WFA_${name} `)
       expect(readme).toContain(`\`WFA_${name}\``)

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import {
   BatchRequestContent,
   BatchResponseContent,
@@ -22,7 +23,8 @@ import {
   readinessPath,
   storeKinds,
   storeRoom,
-  summaryPath
+  summaryPath,
+  temporaryFolder
 } from "./opened.ts"
 
 const fleet = 250
@@ -37,17 +39,46 @@ const rejection = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error
   )
 
-describe.each(storeKinds)("with the store in %s", (kind) => {
-  let room: Awaited<ReturnType<typeof storeRoom>>
+/** A service over a store of a kind. */
+const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Service> => {
+  const room = await storeRoom(kind)
+  const { url, close } = await startService({ ...defaultSettings, port: 0, fleet, store: room.store })
+  return {
+    url,
+    close: async () => {
+      await close()
+      await room[Symbol.asyncDispose]()
+    }
+  }
+}
+
+/** A gateway to another service. */
+const gatewayTo = async (upstream: Service): Promise<Service> => {
+  const folder = await temporaryFolder()
+  const settings = { ...defaultSettings, port: 0, upstream: upstream.url, upstreamWrites: "on" } as const
+  const { url, close } = await startService({ ...settings, audit: join(folder.path, "audit.jsonl") })
+  return {
+    url,
+    close: async () => {
+      await close()
+      await upstream.close()
+      await folder[Symbol.asyncDispose]()
+    }
+  }
+}
+
+/** What is behind the same address. */
+const targets = [
+  ...storeKinds.map((kind) => ({ name: `the store in ${kind}`, kind, start: () => serviceOver(kind) })),
+  { name: "a gateway to a service", kind: "memory" as const, start: async () => gatewayTo(await serviceOver("memory")) }
+]
+
+describe.each(targets)("with $name", ({ kind, start }) => {
   let service: Service
   beforeAll(async () => {
-    room = await storeRoom(kind)
-    service = await startService({ ...defaultSettings, port: 0, fleet, store: room.store })
+    service = await start()
   })
-  afterAll(async () => {
-    await service.close()
-    await room[Symbol.asyncDispose]()
-  })
+  afterAll(() => service.close())
 
   const microsoftClient = () =>
     Client.init({

@@ -60,7 +60,10 @@ const batchApp = (dispatch: Dispatch) =>
       c.set("clientRequestId", "c")
       return next()
     })
-    .route("/beta", batchRoutes("beta", dispatch))
+    .route(
+      "/beta",
+      batchRoutes("beta", () => dispatch)
+    )
 
 const codeOf = (answer: ItemAnswer | undefined) =>
   (answer?.body as { readonly error?: { readonly code: string } } | undefined)?.error?.code

@@ -8,19 +8,22 @@ const compiled = join(import.meta.dirname, "../node_modules/.cache/compiled")
 
 /**
  * Starts a script of this package from source, as a supervisor would, with these variables and no others of ours;
- * `detached` from the terminal, whose Ctrl-C then does not reach it.
+ * `detached` from the terminal, whose Ctrl-C then does not reach it; `by` a command that runs the one that follows it.
  */
 export const started = (
   script: string,
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
-  detached = false
-) =>
-  spawn(process.execPath, ["--conditions=@workanywhere/source", join(import.meta.dirname, "../src", script), ...args], {
+  { detached = false, by = [] }: { readonly detached?: boolean; readonly by?: ReadonlyArray<string> } = {}
+) => {
+  const path = join(import.meta.dirname, "../src", script)
+  const [command, ...rest] = [...by, process.execPath, "--conditions=@workanywhere/source", path, ...args]
+  return spawn(command ?? "", rest, {
     env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...env },
     detached,
     stdio: ["pipe", "pipe", "pipe"]
   })
+}
 
 /** How a process ended. */
 export const ended = async (child: ChildProcess) => {
@@ -36,8 +39,12 @@ export const ran = async (args: ReadonlyArray<string>, env: Readonly<Record<stri
 }
 
 /** A service in a process of its own, on a free port; killed with its scope if it still runs. */
-export const running = async (env: Readonly<Record<string, string>>, script = "main.ts") => {
-  const child = started(script, [], { WFA_PORT: "0", ...env })
+export const running = async (
+  env: Readonly<Record<string, string>>,
+  script = "main.ts",
+  by: ReadonlyArray<string> = []
+) => {
+  const child = started(script, [], { WFA_PORT: "0", ...env }, { by })
   let stdout = ""
   child.stdout.on("data", (chunk) => (stdout += chunk))
   const stderr = text(child.stderr)

@@ -1,8 +1,11 @@
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { readSettings } from "../src/config.ts"
+import { temporaryFolder } from "./opened.ts"
 import { running } from "./process.ts"
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8")
@@ -18,6 +21,14 @@ const ran = (url: URL, ...options: ReadonlyArray<string>) =>
   promisify(execFile)(process.execPath, ["--conditions=@workanywhere/source", ...options, fileURLToPath(url)], {
     env: {}
   })
+
+/** The settings in the lines of a block that start the service. */
+const settingsIn = (block: string) =>
+  block
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .filter((line) => /\bwfa-api\b/.test(line))
+    .map((line) => Object.fromEntries([...line.matchAll(/\b(WFA_\w+)=(\S+)/g)].map(([, name, value]) => [name, value])))
 
 describe("the README", () => {
   it("shows how vitest uses a local Graph, with a test that is one of these", async () => {
@@ -57,5 +68,24 @@ describe("the README", () => {
     const { parseFaultScript } = await import("../src/fault-script.ts")
     const [, script = ""] = /<!-- fault script -->\n+```json\n(.*?)```/s.exec(readme) ?? []
     expect(parseFaultScript(JSON.parse(script))).toMatchObject({ success: true })
+  })
+
+  it("shows a gateway to another local Graph that answers", { timeout: 30_000 }, async () => {
+    const [, block = ""] = /<!-- gateway -->\n+```sh\n(.*?)```/s.exec(readme) ?? []
+    const [first, second] = settingsIn(block)
+    await using folder = await temporaryFolder()
+    await using graph = await running({ ...first, WFA_PORT: "0" })
+    expect(second).toMatchObject({ WFA_UPSTREAM: `http://127.0.0.1:${first?.["WFA_PORT"]}`, WFA_AUDIT: "audit.jsonl" })
+    const own = { WFA_PORT: "0", WFA_UPSTREAM: graph.url, WFA_AUDIT: join(folder.path, "audit.jsonl") }
+    await using gateway = await running({ ...second, ...own })
+    const asked = /curl "http:\/\/[^/]+(\/[^"]+)"/.exec(block)?.[1]?.replaceAll("\\$", "$")
+    const response = await fetch(`${gateway.url}${asked}`)
+    expect(await response.json()).toMatchObject({ value: [{ id: expect.any(String) }] })
+  })
+
+  it("shows settings for each of its starts that fit together", () => {
+    const starts = [...readme.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = ""]) => settingsIn(block))
+    expect(starts.length).toBeGreaterThan(4)
+    for (const start of starts) expect([start, readSettings(start)]).toMatchObject([start, { success: true }])
   })
 })

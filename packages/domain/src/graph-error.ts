@@ -2,7 +2,8 @@
  * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
  * are Graph's generic codes; which code the real service sends with 409 to 424, 500, 503, 504 and 507 on this resource is
  * not known.
- * `uriTooLong` is none of Graph's list but its status, named as the guideline for new services wants it.
+ * `uriTooLong` and `badGateway` are none of Graph's list but their status, named as the guideline for new services wants
+ * it.
  * Graph may send others: treat a code that is read as open text and decide on the status then.
  */
 export const graphErrorStatus = {
@@ -23,6 +24,7 @@ export const graphErrorStatus = {
   FailedDependency: 424,
   TooManyRequests: 429,
   generalException: 500,
+  badGateway: 502,
   serviceNotAvailable: 503,
   gatewayTimeout: 504,
   quotaLimitReached: 507

@@ -22,15 +22,26 @@ export interface BatchRequest {
   readonly dependsOn?: ReadonlyArray<number>
 }
 
+/** Any request that the service has, sent by itself. */
+export interface SingleRequest extends Omit<BatchRequest, "dependsOn"> {
+  /** The path with names in place of keys, for spans and errors: `/deviceManagement/managedDevices/{id}`. */
+  readonly template?: string
+  /** What ties the request to one of the caller's own: up to 64 letters, digits, dots and dashes; a new GUID by default. */
+  readonly clientRequestId?: string
+}
+
+/** An answer with a status from 200 to 299. */
+export interface Answered {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON; `undefined` where there is none. */
+  readonly body: unknown
+}
+
 /** What became of one request of a batch. */
 export type BatchOutcome =
-  | {
-      readonly kind: "answered"
-      readonly status: number
-      /** Names in lower case. */
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: unknown
-    }
+  | ({ readonly kind: "answered" } & Answered)
   | { readonly kind: "failed"; readonly error: GraphError }
 
 /** How a batch is sent. */
@@ -53,10 +64,21 @@ const issue = (path: string, expected: string): Issue => {
   return { path, code: "malformedText", message, expected, received: "something else" }
 }
 
+const urlIssues = (path: string, url: unknown): ReadonlyArray<Issue> =>
+  isBelowRoot(url) ? [] : [issue(path, "a path below the root, such as /deviceManagement")]
+
+/** What is wrong with a request that is sent by itself. */
+export const singleIssues = ({ clientRequestId = "", url }: SingleRequest): ReadonlyArray<Issue> => [
+  ...urlIssues("url", url),
+  ...(/^[\w.-]{0,64}$/.test(clientRequestId)
+    ? []
+    : [issue("clientRequestId", "up to 64 letters, digits, dots, dashes and underscores")])
+]
+
 /** What is wrong with the requests of a batch. */
 export const batchIssues = (requests: ReadonlyArray<BatchRequest>): ReadonlyArray<Issue> =>
   requests.flatMap(({ dependsOn = [], url }, index) => [
-    ...(isBelowRoot(url) ? [] : [issue(`requests[${index}].url`, "a path below the root, such as /deviceManagement")]),
+    ...urlIssues(`requests[${index}].url`, url),
     ...(dependsOn.every((other) => Number.isInteger(other) && other >= 0 && other < index)
       ? []
       : [issue(`requests[${index}].dependsOn`, "positions of earlier requests")])

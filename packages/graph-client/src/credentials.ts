@@ -6,7 +6,13 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 
 /** No token could be had; `message` is a sentence for a person and holds nothing secret. */
-export class TokenUnavailable extends Data.TaggedError("TokenUnavailable")<{ readonly message: string }> {}
+export class TokenUnavailable extends Data.TaggedError("TokenUnavailable")<{
+  readonly message: string
+  /** What Entra calls it, such as AADSTS65001 (nobody has consented yet). */
+  readonly code?: string
+  /** What the user has to prove in a new sign-in, such as a second factor: JSON. */
+  readonly claims?: string
+}> {}
 
 /** A bearer token, and until when it is good. */
 export interface AccessToken {

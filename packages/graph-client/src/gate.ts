@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -48,6 +49,23 @@ export interface Pass {
   readonly close: (waitMillis: number) => void
 }
 
+/** One of several callers that share a gate. */
+export interface Flow {
+  /** Any text that tells it from the others. */
+  readonly name: string
+  /** How much of it may wait at the gate, batch items counted one by one; what comes on top fails at once. */
+  readonly mostWaiting: number
+}
+
+/**
+ * Who the requests of an effect belong to: `Effect.provideService(effect, CurrentFlow, flow)`. At a gate everyone who
+ * waits gets the same share of the budget, so that one who sends much does not keep the others waiting. All that is
+ * not said to belong to a flow is one flow without a limit.
+ */
+export const CurrentFlow: Context.Reference<Flow> = Context.Reference<Flow>("@workanywhere/graph-client/CurrentFlow", {
+  defaultValue: () => ({ name: "", mostWaiting: Infinity })
+})
+
 /** What is to go through a gate: how much it counts, and how long it may wait. */
 interface Terms {
   readonly cost: number
@@ -61,8 +79,8 @@ export interface Gate {
   /** The most that can be sent at once. */
   readonly largest: number
   /**
-   * Waits for its turn, in the order of arrival, and holds its places until `use` ends. Fails at once when the turn
-   * would come too late; interruption gives the place in the queue up.
+   * Waits for its turn, and holds its places until `use` ends. A flow is served in the order of arrival, and flows share
+   * alike. Fails at once when the turn would come too late; interruption gives the place in the queue up.
    */
   readonly through: <A, E, R>(
     terms: Terms,
@@ -97,16 +115,101 @@ interface Limits {
 
 interface Waiting extends Terms {
   readonly limits: Limits
+  readonly flow: string
   /** When it has to be through. */
   readonly until: number
   readonly wake: Latch.Latch
+}
+
+/** Those of a flow who wait, in the order of arrival. */
+interface Queue {
+  readonly waiting: Set<Waiting>
+  /** What they cost together. */
+  cost: number
+  /** When the first of them starts, in the time of the line. */
+  startsAt: number
+}
+
+/**
+ * Who waits, and who is next: self-clocked fair queueing (Golestani, 1994). Each flow has a clock that runs by the cost of
+ * what it sends, and the one whose next request ends first goes first; a flow that comes anew begins at the time of what
+ * went last. So before its turn a flow meets at most as much of any other as it sends itself. Effect's rate limiter and
+ * semaphores know one line only.
+ */
+const makeLine = () => {
+  const queues = new Map<string, Queue>()
+  let time = 0
+  let first: Waiting | undefined
+
+  const headOf = ({ waiting }: Queue): Waiting | undefined => waiting.values().next().value
+
+  /** Of equals the flow that came first. */
+  const findFirst = (): void => {
+    let earliest = Infinity
+    first = undefined
+    for (const queue of queues.values()) {
+      const head = headOf(queue)
+      if (head === undefined || queue.startsAt + head.cost >= earliest) continue
+      earliest = queue.startsAt + head.cost
+      first = head
+    }
+  }
+
+  const costBefore = (end: number, { cost, startsAt, waiting }: Queue): number => {
+    if (startsAt + cost <= end) return cost
+    let before = 0
+    for (const one of waiting) {
+      if (startsAt + before + one.cost > end) break
+      before += one.cost
+    }
+    return before
+  }
+
+  return {
+    isEmpty: () => queues.size === 0,
+    forEach: (see: (waiting: Waiting) => void): void => {
+      for (const { waiting } of queues.values()) for (const one of waiting) see(one)
+    },
+    head: () => first,
+    costOf: (flow: string): number => queues.get(flow)?.cost ?? 0,
+    /** How much goes before a request that comes now, if nobody comes after it. */
+    costAhead: (flow: string, cost: number): number => {
+      const own = queues.get(flow)
+      const ahead = own?.cost ?? 0
+      const end = (own?.startsAt ?? time) + ahead + cost
+      let others = 0
+      for (const queue of queues.values()) if (queue !== own) others += costBefore(end, queue)
+      return ahead + others
+    },
+    add: (waiting: Waiting): void => {
+      const queue = queues.get(waiting.flow) ?? { waiting: new Set(), cost: 0, startsAt: time }
+      queues.set(waiting.flow, queue)
+      queue.waiting.add(waiting)
+      queue.cost += waiting.cost
+      if (queue.waiting.size === 1) findFirst()
+    },
+    /** So much of a request went through. */
+    went: ({ flow }: Waiting, granted: number): void => {
+      const queue = queues.get(flow)
+      if (queue === undefined) return
+      queue.startsAt += granted
+      time = Math.max(time, queue.startsAt)
+    },
+    remove: (waiting: Waiting): void => {
+      const queue = queues.get(waiting.flow)
+      if (queue?.waiting.delete(waiting) !== true) return
+      queue.cost -= waiting.cost
+      if (queue.waiting.size === 0) queues.delete(waiting.flow)
+      findFirst()
+    }
+  }
 }
 
 const unlimited: Limits = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
 
 const makeLane = (lane: Lane, clock: Clock.Clock) => {
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  const queue = new Set<Waiting>()
+  const line = makeLine()
   let queued = 0
   let inFlight = 0
   let isHeadStuck = false
@@ -117,8 +220,6 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
   let learnedThen = 1
   let closings = 0
   let throttledInRow = 0
-
-  const head = (): Waiting | undefined => queue.values().next().value
 
   const learnedAt = (at: number, { windowMillis }: Limits): number =>
     Math.min(1, learnedThen + (climbPerWindow * Math.max(0, at - closedUntil)) / windowMillis)
@@ -149,10 +250,10 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     return granted
   }
 
-  const wakeHead = (): void => void head()?.wake.openUnsafe()
+  const wakeHead = (): void => void line.head()?.wake.openUnsafe()
 
   const leave = (waiting: Waiting): void => {
-    queue.delete(waiting)
+    line.remove(waiting)
     queued -= waiting.cost
     wakeHead()
   }
@@ -164,28 +265,47 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
   ) {
     while (true) {
       const at = now()
-      if (closedUntil >= waiting.until) return yield* new TooLate({ waitMillis: closedUntil - at })
-      const isHead = head() === waiting
+      if (Math.max(at, closedUntil) >= waiting.until) {
+        return yield* new TooLate({ waitMillis: Math.max(0, closedUntil - at, nextAt - at) })
+      }
+      const isHead = line.head() === waiting
       const wait = isHead ? waitMillis(waiting, waiting.limits, at) : Infinity
-      if (wait <= 0) return admit(waiting, waiting.limits, at)
+      if (wait <= 0) {
+        const granted = admit(waiting, waiting.limits, at)
+        line.went(waiting, granted)
+        return granted
+      }
       if (isHead) isHeadStuck = wait === Infinity
       waiting.wake.closeUnsafe()
-      yield* restore(wait === Infinity ? waiting.wake.await : Effect.timeoutOption(waiting.wake.await, Math.ceil(wait)))
+      const atMost = Math.min(wait, waiting.until - at)
+      yield* restore(
+        atMost === Infinity ? waiting.wake.await : Effect.timeoutOption(waiting.wake.await, Math.ceil(atMost))
+      )
     }
   })
 
   const enter = (
     terms: Terms,
     limits: Limits,
+    { mostWaiting, name }: Flow,
     restore: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ): Effect.Effect<number, TooLate> => {
     const at = now()
     const { cost, withinMillis } = terms
-    if (queue.size === 0 && waitMillis(terms, limits, at) <= 0) return Effect.succeed(admit(terms, limits, at))
-    const waitAtLeast = Math.max(0, closedUntil - at, nextAt - at) + queued * millisEachAt(at, limits)
-    if (waitAtLeast >= withinMillis) return Effect.fail(new TooLate({ waitMillis: waitAtLeast }))
-    const waiting: Waiting = { ...terms, limits, until: at + withinMillis, wake: Latch.makeUnsafe() }
-    queue.add(waiting)
+    if (line.isEmpty() && waitMillis(terms, limits, at) <= 0) return Effect.succeed(admit(terms, limits, at))
+    const ahead = line.costAhead(name, cost)
+    const waitAtLeast = Math.max(0, closedUntil - at, nextAt - at) + ahead * millisEachAt(at, limits)
+    if (waitAtLeast >= withinMillis || line.costOf(name) + cost > mostWaiting) {
+      return Effect.fail(new TooLate({ waitMillis: waitAtLeast }))
+    }
+    const waiting: Waiting = {
+      ...terms,
+      limits,
+      flow: name,
+      until: at + withinMillis,
+      wake: Latch.makeUnsafe()
+    }
+    line.add(waiting)
     queued += cost
     const waited = Effect.onExit(turn(waiting, restore), () => Effect.sync(() => leave(waiting)))
     return Effect.withSpan(waited, "GraphClient.wait")
@@ -201,29 +321,32 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     }
     closedUntil = Math.max(closedUntil, at + millis)
     nextAt = Math.max(nextAt, closedUntil)
-    for (const { wake } of queue) wake.openUnsafe()
+    line.forEach(({ wake }) => wake.openUnsafe())
   }
 
   const through =
     (limits: Limits): Gate["through"] =>
     (terms, use) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(enter(terms, limits, restore), (granted) => {
-          const closingsBefore = closings
-          const pass: Pass = {
-            granted,
-            throttledInRow,
-            close: (millis) => close(millis, limits, closingsBefore)
+        Effect.flatMap(
+          Effect.flatMap(CurrentFlow, (flow) => enter(terms, limits, flow, restore)),
+          (granted) => {
+            const closingsBefore = closings
+            const pass: Pass = {
+              granted,
+              throttledInRow,
+              close: (millis) => close(millis, limits, closingsBefore)
+            }
+            return Effect.onExit(restore(use(pass)), () =>
+              Effect.sync(() => {
+                const at = now()
+                inFlight -= granted
+                if (closingsBefore === closings) throttledInRow = 0
+                for (const window of limits.windows) window.answered(granted, at)
+              })
+            )
           }
-          return Effect.onExit(restore(use(pass)), () =>
-            Effect.sync(() => {
-              const at = now()
-              inFlight -= granted
-              if (closingsBefore === closings) throttledInRow = 0
-              for (const window of limits.windows) window.answered(granted, at)
-            })
-          )
-        })
+        )
       )
 
   const pacing = (limits: Limits): Pacing => {

@@ -17,7 +17,16 @@ import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
-import { type BatchOptions, type BatchOutcome, type BatchRequest, batchIssues, makeBatch } from "./batch.ts"
+import {
+  type Answered,
+  type BatchOptions,
+  type BatchOutcome,
+  type BatchRequest,
+  type SingleRequest,
+  batchIssues,
+  makeBatch,
+  singleIssues
+} from "./batch.ts"
 import type { Lane } from "./budget.ts"
 import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Invalid, type Sent } from "./graph-error.ts"
@@ -70,6 +79,9 @@ const device = entity(KeyedDevice)
 const metric = entity(Metric)
 const hardwareReadiness = entity(HardwareReadiness)
 const devicesSummary = entity(DevicesSummary)
+const anything: StandardSchemaV1<unknown, unknown> = {
+  "~standard": { version: 1, vendor: "workanywhere", validate: (value) => ({ value }) }
+}
 const nothing: StandardSchemaV1<unknown, void> = {
   "~standard": { version: 1, vendor: "workanywhere", validate: () => ({ value: undefined }) }
 }
@@ -197,6 +209,19 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
   return GraphClient.of({
     updateDevices: makeUpdateDevices({ settings, send, postBatch, device }, changeRequest),
 
+    request: Effect.fn("GraphClient.request")(function* (single) {
+      const { template = "/{path}", url, ...rest } = single
+      const issues = singleIssues(single)
+      if (issues.length > 0) return yield* invalid(rest.method, template, issues)
+      const [path = ""] = url.split("?")
+      const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
+      const { answer, value } = yield* send({ ...rest, ...address }, anything)
+      const headers = Object.entries(answer.headers ?? {}).flatMap(([name, text]) =>
+        text === undefined ? [] : [[name, text] as const]
+      )
+      return { status: answer.status, headers: Object.fromEntries(headers), body: value }
+    }),
+
     batch: (requests, options) => {
       const issues = batchIssues(requests)
       return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
@@ -297,6 +322,11 @@ export class GraphClient extends Context.Service<
      * stream fail.
      */
     readonly updateDevices: UpdateDevices
+    /**
+     * Sends any request below the root, paced and repeated like all others, and gives the answer as it came. A PATCH that
+     * is answered without a body is read back.
+     */
+    readonly request: (request: SingleRequest) => Effect.Effect<Answered, GraphError>
     /**
      * Sends any requests in batches, and gives an outcome for each, in their order. Repeated is what is safe to repeat,
      * as with single requests.

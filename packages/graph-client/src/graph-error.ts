@@ -37,7 +37,11 @@ export class Rejected extends Data.TaggedClass("Rejected")<{}> {}
 export class Throttled extends Data.TaggedClass("Throttled")<{ readonly retryAfterSeconds?: number }> {}
 
 /** The service cannot be reached, or not now: 503, 504, no connection, no answer before the deadline. */
-export class Unavailable extends Data.TaggedClass("Unavailable")<{ readonly retryAfterSeconds?: number }> {}
+export class Unavailable extends Data.TaggedClass("Unavailable")<{
+  readonly retryAfterSeconds?: number
+  /** The deadline passed before there was an answer. */
+  readonly isTimeUp?: true
+}> {}
 
 /** The answer is not what Graph answers; `firstBytes` shows its beginning without control characters. */
 export class Unreadable extends Data.TaggedClass("Unreadable")<{
@@ -126,6 +130,8 @@ export class GraphError extends Data.TaggedError("GraphError")<
 export interface Answer {
   readonly status: number
   readonly text: string
+  /** All of them, in lower case; not part of what errors tell. */
+  readonly headers?: Readonly<Record<string, string | undefined>>
   readonly requestId?: string
   readonly retryAfter?: string
   readonly date?: string
@@ -159,7 +165,7 @@ export const answerOf = (
   headers: Readonly<Record<string, string | undefined>>,
   text: string
 ): Answer => {
-  const answer: { -readonly [Name in keyof Answer]: Answer[Name] } = { status, text }
+  const answer: { -readonly [Name in keyof Answer]: Answer[Name] } = { status, text, headers }
   for (const [name, header] of Object.entries(answerHeaders) as ReadonlyArray<[keyof typeof answerHeaders, string]>) {
     const value = headers[header]
     if (value !== undefined) answer[name] = value

@@ -4,6 +4,7 @@ import {
   ClientSecretCredential,
   DeviceCodeCredential,
   EnvironmentCredential,
+  OnBehalfOfCredential,
   ManagedIdentityCredential,
   type TokenCredential,
   type TokenCredentialOptions,
@@ -43,6 +44,21 @@ export type SignIn =
       readonly clientId?: string
       readonly tokenFilePath?: string
     }
+  /** As an API for the user who called it: `assertion` is the access token that the call came with, made for that API. */
+  | {
+      readonly with: "onBehalfOf"
+      readonly tenantId: string
+      readonly clientId: string
+      readonly assertion: Redacted.Redacted
+      readonly clientSecret: Redacted.Redacted
+    }
+  | {
+      readonly with: "onBehalfOf"
+      readonly tenantId: string
+      readonly clientId: string
+      readonly assertion: Redacted.Redacted
+      readonly certificatePath: string
+    }
   | { readonly with: "managedIdentity"; readonly clientId?: string }
   | { readonly with: "azureCli"; readonly tenantId?: string }
   | { readonly with: "environment" }
@@ -57,6 +73,17 @@ export interface IdentityOptions {
   readonly credentialOptions?: TokenCredentialOptions
 }
 
+/** The claims that Entra wants a user to prove before it makes the token, as MSAL's error has them. */
+const claimsIn = (cause: unknown): string | undefined => {
+  const claims: unknown = cause instanceof Error && "claims" in cause ? cause.claims : undefined
+  if (typeof claims !== "string" || claims === "") return undefined
+  try {
+    return JSON.stringify(JSON.parse(claims))
+  } catch {
+    return undefined
+  }
+}
+
 /** `@azure/identity` says why in its own words where that is safe; what Entra answered is shown by its code only. */
 const unavailable = (error: unknown): TokenUnavailable => {
   if (!(error instanceof Error)) return new TokenUnavailable({ message: "the sign-in failed" })
@@ -65,8 +92,11 @@ const unavailable = (error: unknown): TokenUnavailable => {
     return new TokenUnavailable({ message: printable(line.slice(0, 300).toWellFormed()) })
   }
   const code = /\bAADSTS\d+/.exec(error.message)?.[0]
+  const claims = claimsIn(error.cause)
   return new TokenUnavailable({
-    message: `the sign-in failed (${[error.name, ...(code === undefined ? [] : [code])].join(", ")})`
+    message: `the sign-in failed (${[error.name, ...(code === undefined ? [] : [code])].join(", ")})`,
+    ...(code === undefined ? {} : { code }),
+    ...(claims === undefined ? {} : { claims })
   })
 }
 
@@ -103,6 +133,18 @@ const credentialFor = (how: SignIn, options: TokenCredentialOptions): TokenCrede
     case "workloadIdentity": {
       const { with: _, ...app } = how
       return new WorkloadIdentityCredential({ ...options, ...app })
+    }
+    case "onBehalfOf": {
+      const { assertion, with: _, ...app } = how
+      const userAssertionToken = Redacted.value(assertion)
+      return "clientSecret" in app
+        ? new OnBehalfOfCredential({
+            ...options,
+            ...app,
+            userAssertionToken,
+            clientSecret: Redacted.value(app.clientSecret)
+          })
+        : new OnBehalfOfCredential({ ...options, ...app, userAssertionToken })
     }
     case "managedIdentity":
       return new ManagedIdentityCredential({

@@ -24,8 +24,8 @@ export {
   Unreadable,
   type WhyIncomplete
 } from "./graph-error.ts"
-export type { BatchOptions, BatchOutcome, BatchRequest } from "./batch.ts"
+export type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
 export { type Allowance, type Allowances, type Budget, type Lane, publishedBudget, timesAsFast } from "./budget.ts"
 export type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
-export type { Pacing } from "./gate.ts"
+export { CurrentFlow, type Flow, type Pacing } from "./gate.ts"
 export type { UpdateDevices, UpdateDevicesOptions } from "./update-devices.ts"

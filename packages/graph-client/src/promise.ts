@@ -7,7 +7,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import type { BatchOptions, BatchOutcome, BatchRequest } from "./batch.ts"
+import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
 import type { Lane } from "./budget.ts"
 import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
 import type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
@@ -34,7 +34,7 @@ export { GraphError, type GraphErrorReason } from "./graph-error.ts"
 export { InvalidOptions, type Repeat } from "./options.ts"
 export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
 export { type SupportBundle, supportBundle } from "./support-bundle.ts"
-export type { BatchOptions, BatchOutcome, BatchRequest } from "./batch.ts"
+export type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
 export type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
 export type { Pacing } from "./gate.ts"
 export type { UpdateDevicesOptions } from "./update-devices.ts"
@@ -78,6 +78,8 @@ export interface PromiseClient {
     changes: Iterable<C> | AsyncIterable<C>,
     options?: UpdateDevicesOptions<C> & Stoppable
   ) => AsyncIterable<DeviceOutcome<C>>
+  /** Sends any request below the root, and gives the answer as it came. */
+  readonly request: (request: SingleRequest, options?: Stoppable) => Promise<Answered>
   /** Sends any requests in batches, and gives an outcome for each, in their order. */
   readonly batch: (
     requests: ReadonlyArray<BatchRequest>,
@@ -187,6 +189,7 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
       changes: Iterable<C> | AsyncIterable<C>,
       options: UpdateDevicesOptions<C> & Stoppable = {}
     ) => iterable(client.updateDevices(streamOf(changes), options), options),
+    request: (request, options) => run(client.request(request), options),
     batch: (requests, options) => run(client.batch(requests, options), options),
     pacing: (lane, options = {}) => iterable(client.pacing(lane), options),
     updateDevice: (key, update, options) => run(client.updateDevice(key, update), options),

@@ -44,6 +44,8 @@ export interface GraphRequest {
   readonly query: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** A new one where it is not given. */
+  readonly clientRequestId?: string
   /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
   readonly pass?: Pass
 }
@@ -105,8 +107,13 @@ export const amended = (
   fields: Partial<Sent> & { readonly message?: string; readonly outcomeUnknown?: true }
 ): GraphError => new GraphError(Object.assign({}, error, { message: error.message }, fields))
 
-const noToken = (sent: Sent, { message }: TokenUnavailable): GraphError =>
-  new GraphError({ ...sent, message: `no token could be had: ${message}`, reason: new Unauthorized({}) })
+const noToken = (sent: Sent, { claims, code, message }: TokenUnavailable): GraphError =>
+  new GraphError({
+    ...sent,
+    ...(code === undefined ? {} : { code }),
+    message: `no token could be had: ${message}`,
+    reason: new Unauthorized(claims === undefined ? {} : { claims })
+  })
 
 /** The request that reads what another one changed. */
 export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
@@ -155,8 +162,9 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
   )
 
 /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-export const hidden = (tokens: Tokens, { status, text, ...headers }: Answer): Answer => {
-  const shown = Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)])
+export const hidden = (tokens: Tokens, answer: Answer): Answer => {
+  const { headers: _, status, text, ...named } = answer
+  const shown = Object.entries(named).map(([name, value]) => [name, tokens.hide(value)])
   return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
 }
 
@@ -197,7 +205,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
   const noAnswer = (sent: Sent): GraphError => {
     const limit = Duration.format(Duration.millis(settings.deadlineMillis))
     const what = sent.attempts === 0 ? "no token could be had" : `${settings.host} did not answer`
-    return new GraphError({ ...sent, message: `${what} within ${limit}`, reason: new Unavailable({}) })
+    return new GraphError({ ...sent, message: `${what} within ${limit}`, reason: new Unavailable({ isTimeUp: true }) })
   }
 
   const httpRequest = (
@@ -259,8 +267,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
   })
 
   const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number) {
-    const { method, path, template } = request
-    const clientRequestId = crypto.randomUUID()
+    const { method, path, template, clientRequestId = crypto.randomUUID() } = request
     let attempts = 0
     let waitedMillis = 0
     let isUnknown = false

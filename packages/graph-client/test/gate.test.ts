@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import { publishedBudget, timesAsFast } from "../src/index.ts"
-import { type Gate, type Pass, type Ration, TooLate, gatesOf } from "../src/gate.ts"
+import { CurrentFlow, type Gate, type Pass, type Ration, TooLate, gatesOf } from "../src/gate.ts"
 
 const whole: Ration = { budget: publishedBudget, share: 1 }
 const unlimited: Ration = { budget: undefined, share: 1 }
@@ -217,6 +217,137 @@ describe("the line", () => {
       yield* Effect.yieldNow
       const behind = yield* Effect.flip(through(gate, [], { cost: 1, withinMillis: 30_001 }))
       expect(behind.waitMillis).toBeGreaterThan(30_001)
+    })
+  )
+})
+
+const of = (name: string, mostWaiting = Infinity) => Effect.provideService(CurrentFlow, { name, mostWaiting })
+
+interface Served {
+  readonly flow: string
+  readonly turn: number
+  readonly cost: number
+  readonly at: number
+}
+
+/** All wait while the gate is closed, and are noted as they go through when it opens again. */
+const servedInOrder = (flows: ReadonlyArray<readonly [flow: string, costs: ReadonlyArray<number>]>) =>
+  Effect.gen(function* () {
+    const served: Array<Served> = []
+    const gate = yield* writes()
+    yield* closing(gate, 1_000)
+    for (const [flow, costs] of flows) {
+      for (const [turn, cost] of costs.entries()) {
+        const noted = Effect.map(Clock.currentTimeMillis, (at) => void served.push({ flow, turn, cost, at }))
+        yield* Effect.forkChild(of(flow)(gate.through({ cost, withinMillis: Infinity }, () => noted)))
+        yield* Effect.yieldNow
+      }
+    }
+    yield* TestClock.adjust("10 hours")
+    return served
+  })
+
+describe("flows that share a gate", () => {
+  it("are served alike by cost, each in its own order, and within the budget, however much each of them sends", async () => {
+    const costs = fc.array(fc.constantFrom(1, 1, 1, 4, 20), { minLength: 1, maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(costs, { minLength: 2, maxLength: 6 }), async (all) => {
+        const flows = all.map((each, index) => [`flow ${index}`, each] as const)
+        const served = await Effect.runPromise(
+          servedInOrder(flows).pipe(Effect.provide(TestClock.layer()), Effect.scoped)
+        )
+        const counted = served.flatMap(({ at, cost }) => Array<number>(cost).fill(at))
+        expect(mostWithin(counted, 20_000)).toBeLessThanOrEqual(200)
+        for (const [name, each] of flows) {
+          const own = served.filter(({ flow }) => flow === name)
+          expect(own.map(({ turn }) => turn)).toEqual(each.map((_, turn) => turn))
+        }
+        for (const [one, ofOne] of flows) {
+          for (const [other, ofOther] of flows) {
+            if (one >= other) continue
+            const end = Math.min(
+              served.findLastIndex(({ flow }) => flow === one),
+              served.findLastIndex(({ flow }) => flow === other)
+            )
+            let [lead, least, most] = [0, 0, 0]
+            for (const { cost, flow } of served.slice(0, end)) {
+              lead += flow === one ? cost : flow === other ? -cost : 0
+              least = Math.min(least, lead)
+              most = Math.max(most, lead)
+            }
+            expect(most - least).toBeLessThanOrEqual(Math.max(...ofOne) + Math.max(...ofOther))
+          }
+        }
+      }),
+      { numRuns: 100 }
+    )
+  })
+
+  it.effect("keep one that comes with a single request waiting for no more than one of each other's", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const gate = yield* writes()
+      const note = (flow: string) => of(flow)(gate.through(forever, () => Effect.sync(() => order.push(flow))))
+      yield* closing(gate, 1_000)
+      for (const flow of ["a", "b", "c"]) {
+        yield* Effect.forkChild(Effect.forEach(Array(100).fill(flow), note, { concurrency: "unbounded" }))
+      }
+      yield* TestClock.adjust("20 seconds")
+      const before = order.length
+      expect(before).toBeGreaterThan(10)
+      yield* Effect.forkChild(note("single"))
+      yield* TestClock.adjust("1 minute")
+      expect(order.indexOf("single") - before).toBeLessThanOrEqual(3)
+    })
+  )
+
+  it.effect("do not starve a large batch by many that come with one request each", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const gate = yield* writes()
+      const note = (flow: string, cost = 1) =>
+        of(flow)(gate.through({ ...forever, cost }, () => Effect.sync(() => order.push(flow))))
+      yield* closing(gate, 1_000)
+      yield* Effect.forkChild(note("batch", 20))
+      yield* Effect.forkChild(
+        Effect.forEach(
+          Array.from({ length: 1_000 }, (_, index) => `single ${index}`),
+          (flow) => note(flow),
+          { concurrency: 4 }
+        )
+      )
+      yield* TestClock.adjust("1 hour")
+      expect(order.length).toBe(1_001)
+      expect(order.indexOf("batch")).toBeLessThanOrEqual(20 * 4)
+    })
+  )
+
+  it.effect("have a line of limited length each, and what comes on top of it fails at once", () =>
+    Effect.gen(function* () {
+      const times: Array<number> = []
+      const gate = yield* writes()
+      yield* closing(gate, 5_000)
+      const note = of("a", 3)(through(gate, times))
+      yield* Effect.forkChild(Effect.all([note, note, note], { concurrency: 3 }))
+      yield* TestClock.adjust(1)
+      const error = yield* Effect.flip(note)
+      expect(error.waitMillis).toBeGreaterThan(5_000)
+      yield* Effect.forkChild(of("b", 3)(through(gate, times)))
+      yield* TestClock.adjust("1 minute")
+      expect(times.length).toBe(4)
+    })
+  )
+
+  it.effect("are told when their time is up in the line", () =>
+    Effect.gen(function* () {
+      const gate = yield* writes()
+      for (let index = 0; index < 3; index++) yield* Effect.forkChild(through(gate, [], { ...forever, cost: 20 }))
+      const late = yield* Effect.forkChild(Effect.flip(through(gate, [], { cost: 20, withinMillis: 3_000 })))
+      const early = yield* Effect.forkChild(of("other")(through(gate, [], { cost: 1, withinMillis: 3_000 })))
+      yield* TestClock.adjust(3_000)
+      yield* Fiber.join(early)
+      expect(yield* Fiber.join(late)).toBeInstanceOf(TooLate)
+      expect(gate.pacing()).toMatchObject({ queued: 0 })
     })
   )
 })

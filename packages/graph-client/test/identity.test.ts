@@ -108,6 +108,26 @@ describe("signIn", () => {
     expect(forms[0]?.get("client_assertion")?.split(".")).toHaveLength(3)
   })
 
+  test("on behalf of a caller hands in the caller's token, and proves who the API is by a secret or a certificate", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+    const certificatePath = join(folder, "api.pem")
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" })
+    await writeFile(certificatePath, `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n${pem.toString()}`)
+    const { credentialOptions, forms } = entra(() => token("t1"))
+    const how = { with: "onBehalfOf", ...app, assertion: Redacted.make("of-the-caller") } as const
+    for (const proof of [{ clientSecret: Redacted.make("s3cret") }, { certificatePath }]) {
+      const result = await ask(signIn({ ...how, ...proof }, { credentialOptions }))
+      expect(result).toMatchObject({ _tag: "Success" })
+    }
+    for (const form of forms) {
+      expect(form.get("requested_token_use")).toBe("on_behalf_of")
+      expect(form.get("assertion")).toBe("of-the-caller")
+      expect(form.get("scope")).toContain("https://graph.microsoft.com/.default")
+    }
+    expect(forms[0]?.get("client_secret")).toBe("s3cret")
+    expect(forms[1]?.get("client_assertion")?.split(".")).toHaveLength(3)
+  })
+
   test("with a workload identity hands in the token of the platform", async () => {
     const tokenFilePath = join(folder, "federated")
     await writeFile(tokenFilePath, "federated-token")
@@ -173,6 +193,28 @@ describe("a sign-in that fails", () => {
     expect(inspect(result, { depth: Infinity, showHidden: true })).not.toContain("canary")
   })
 
+  test("says what the user has to prove when Entra wants more than the caller's token proves", async () => {
+    const claims = { access_token: { polids: { essential: true, values: ["1"] } } }
+    const { credentialOptions } = entra(() => ({
+      error: "interaction_required",
+      error_description:
+        "AADSTS50076: canary-assertion Due to a configuration change, use multi-factor authentication.",
+      error_codes: [50_076],
+      suberror: "basic_action",
+      claims: JSON.stringify(claims)
+    }))
+    const how = { with: "onBehalfOf", ...app, assertion: Redacted.make("canary-assertion") } as const
+    const result = await ask(signIn({ ...how, clientSecret: Redacted.make("canary-s3cret") }, { credentialOptions }))
+    expect(result).toMatchObject({
+      failure: {
+        message: "the sign-in failed (AuthenticationRequiredError, AADSTS50076)",
+        code: "AADSTS50076",
+        claims: JSON.stringify(claims)
+      }
+    })
+    expect(inspect(result, { depth: Infinity, showHidden: true })).not.toContain("canary")
+  })
+
   test("shows why a credential is not there", async () => {
     vi.stubEnv("PATH", folder)
     await rm(join(folder, "az"), { force: true })
@@ -202,7 +244,7 @@ test("a client takes tokens from any credential", async () => {
       return Promise.resolve({
         token: "t1",
         expiresOnTimestamp: Date.now() + 3_600_000,
-        refreshAfterTimestamp: Date.now() + 1
+        refreshAfterTimestamp: Date.now() + 1_800_000
       })
     }
   }

@@ -41,6 +41,44 @@ test("update and get give the device", async () => {
   await client.close()
 })
 
+test("any request goes out as it was given, and its answer comes back whole", async () => {
+  const graph = fakeGraph([
+    Response.json({ value: [7.5], "@odata.etag": "x" }, { headers: { etag: "x", "preference-applied": "a=b" } }),
+    new Response(null, { status: 204 }),
+    errorResponse(412, { code: "resourceModified", message: "It was changed." })
+  ])
+  const client = clientOf(graph)
+  const answer = await client.request({
+    method: "PATCH",
+    url: "/deviceManagement/any('x')?a=1&$skiptoken=%41",
+    headers: { accept: "text/plain", "if-match": "y" },
+    body: { a: null },
+    clientRequestId: "of-the-caller.1"
+  })
+  expect(answer).toMatchObject({ status: 200, body: { value: [7.5], "@odata.etag": "x" } })
+  expect(answer.headers).toMatchObject({ etag: "x", "preference-applied": "a=b" })
+  expect(await client.request({ method: "DELETE", url: "/a" })).toMatchObject({ status: 204, body: undefined })
+  const template = "/any/{id}"
+  expect(await failure(client.request({ method: "DELETE", url: "/any/1", template }))).toMatchObject({
+    status: 412,
+    template: "/beta/any/{id}",
+    path: "/beta/any/1"
+  })
+  const [first] = graph.requests
+  expect(first?.url.href).toBe("https://graph.example/beta/deviceManagement/any('x')?a=1&$skiptoken=%41")
+  expect(first?.body).toEqual({ a: null })
+  expect(Object.fromEntries(first?.headers ?? [])).toMatchObject({
+    accept: "text/plain",
+    "if-match": "y",
+    "client-request-id": "of-the-caller.1"
+  })
+  for (const wrong of [{ url: "//elsewhere.example" }, { url: "/a/../b" }, { url: "/a", clientRequestId: "a b" }]) {
+    expect(await failure(client.request({ method: "GET", ...wrong }))).toMatchObject({ reason: { _tag: "Invalid" } })
+  }
+  expect(graph.requests).toHaveLength(3)
+  await client.close()
+})
+
 test("a list is an async iterable over its pages", async () => {
   const nextLink = `https://graph.example${collectionPath}?$skiptoken=x`
   const graph = fakeGraph([
@@ -146,6 +184,10 @@ test("it has every operation, and each asks for the same and gives the same", as
     updateDevices: [
       (c) => c.updateDevices([{ ...key, update: { model: "X" } }], { mode: "single" }),
       (c) => c.updateDevices(Stream.make({ ...key, update: { model: "X" } }), { mode: "single" })
+    ],
+    request: [
+      (c) => c.request({ method: "GET", url: "/deviceManagement/x?a=1" }),
+      (c) => c.request({ method: "GET", url: "/deviceManagement/x?a=1" })
     ],
     batch: [
       (c) => c.batch([{ method: "GET", url: "/deviceManagement/x" }]),

@@ -190,7 +190,7 @@ describe("the deadline", () => {
       yield* advance(1)
       const error = yield* Fiber.join(failed)
       expect(error).toMatchObject({ message: "graph.example did not answer within 30s", attempts: 1 })
-      expect(error.reason).toEqual(new Unavailable({}))
+      expect(error.reason).toEqual(new Unavailable({ isTimeUp: true }))
     })
   )
 
