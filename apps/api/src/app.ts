@@ -31,6 +31,8 @@ export interface Backend {
   readonly routes: (version: Version, dispatch: Dispatch) => Hono<Env>
   /** Fails with an {@link ApiError} while it cannot answer. */
   readonly ready: (c: Context<Env>) => Promise<void>
+  /** Whether what stands there is another service. */
+  readonly isGateway: boolean
 }
 
 /** What stands around the routes, whatever is behind them. */
@@ -74,7 +76,8 @@ const storeBackend = ({ store, log = silent, etag = false }: Dependencies): Back
       log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
       throw new ApiError("serviceNotAvailable", "The store does not answer.")
     }
-  }
+  },
+  isGateway: false
 })
 
 /** What a store has around it and another Graph has not. */
@@ -144,7 +147,10 @@ export const appOver = (
       await backend.ready(c)
       return reply(c, 200, { status: "ready" })
     })
-    .route("/", outsideRoutes({ authentication, isLocal: local !== undefined, etag, exposition }))
+    .route(
+      "/",
+      outsideRoutes({ authentication, isLocal: local !== undefined, isGateway: backend.isGateway, etag, exposition })
+    )
     .route("/_local", local ?? new Hono<Env>())
     .use("/beta/*", ...around)
     .use("/v1.0/*", ...around)

@@ -256,6 +256,7 @@ export const gatewayBackend = (
           "/",
           batchRoutes(version, (c) => upstream.bundled(c, dispatch))
         ),
-    ready: upstream.ready
+    ready: upstream.ready,
+    isGateway: true
   }
 }

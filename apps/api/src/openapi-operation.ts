@@ -9,6 +9,8 @@ export interface Described {
   readonly isLocal: boolean
   readonly hasEtags: boolean
   readonly hasMetrics: boolean
+  /** Whether it passes requests on to another Graph, whose errors then come through it. */
+  readonly isGateway?: boolean
   /** What goes before the addresses of servers; nothing, when they are those of the document itself. */
   readonly root?: string
 }

@@ -151,15 +151,29 @@ const metricBody: Schema = {
   additionalProperties: false
 }
 
+/** What the schemas depend on. */
+interface SchemaChoice {
+  readonly isLocal: boolean
+  readonly isGateway?: boolean
+}
+
 /** The statuses of errors, each with the codes that stand with it. */
-export const codesByStatus: ReadonlyMap<number, ReadonlyArray<string>> = new Map(
+const codesByStatus: ReadonlyMap<number, ReadonlyArray<string>> = new Map(
   [...Map.groupBy(Object.entries(graphErrorStatus), ([, status]) => status)].map(([status, entries]) => [
     status,
     entries.map(([code]) => code)
   ])
 )
 
-const errorOf = (code: Schema): Schema =>
+/** What `innerError` says of the Graph behind a gateway. */
+const upstreamFacts = Object.fromEntries(
+  ["request-id", "client-request-id", "activity-id", "date", "diagnostic", "status"].map((fact) => [
+    `upstream-${fact}`,
+    text
+  ])
+)
+
+const errorOf = (code: Schema, facts: Readonly<Record<string, Schema>> = {}): Schema =>
   object(
     {
       error: object(
@@ -174,7 +188,8 @@ const errorOf = (code: Schema): Schema =>
               "client-request-id": text,
               message: text,
               code: text,
-              status: text
+              status: text,
+              ...facts
             },
             ["date", "request-id", "client-request-id"]
           )
@@ -185,13 +200,27 @@ const errorOf = (code: Schema): Schema =>
     ["error"]
   )
 
-const errors = (): Readonly<Record<string, Schema>> =>
-  Object.fromEntries(
-    [...codesByStatus].map(([status, codes]) => [
+/** The same for a service of a kind: only a gateway has somebody behind it. */
+export const errorsOf = ({
+  isGateway = false
+}: SchemaChoice): ReadonlyArray<readonly [number, ReadonlyArray<string>]> =>
+  [...codesByStatus].filter(([status]) => isGateway || status !== graphErrorStatus.badGateway)
+
+const upstreamError = errorOf(text, { ...upstreamFacts, outcome: described(text, "`unknown`: of a write.") })
+
+const errors = (choice: SchemaChoice): Readonly<Record<string, Schema>> => ({
+  ...Object.fromEntries(
+    errorsOf(choice).map(([status, codes]) => [
       `Error${status}`,
-      { description: STATUS_CODES[status], ...errorOf({ type: "string", enum: codes }) }
+      {
+        description: STATUS_CODES[status],
+        // Behind a gateway is a Graph that has codes of its own.
+        ...(choice.isGateway === true ? upstreamError : errorOf({ type: "string", enum: codes }))
+      }
     ])
-  )
+  ),
+  ...(choice.isGateway === true ? { UpstreamError: upstreamError } : {})
+})
 
 type Fields<Of> = { readonly [Name in keyof Of]-?: Schema }
 
@@ -245,7 +274,7 @@ const local = (): Readonly<Record<string, Schema>> => ({
 const headersOfItem: Schema = { type: "object", additionalProperties: { type: "string" } }
 
 /** Every schema that the document names. */
-export const schemas = ({ isLocal }: { readonly isLocal: boolean }): Readonly<Record<string, Schema>> => ({
+export const schemas = (choice: SchemaChoice): Readonly<Record<string, Schema>> => ({
   Device: device(),
   DeviceEntity: entityOf("Device", deviceODataType),
   DevicePage: pageOf("Device"),
@@ -278,8 +307,8 @@ export const schemas = ({ isLocal }: { readonly isLocal: boolean }): Readonly<Re
   ),
   DeviceManagement: object({ "@odata.context": context, id: described(text, "The tenant.") }, ["@odata.context", "id"]),
   Probe: object({ status: { type: "string", enum: ["up", "ready"] } }, ["status"]),
-  ...errors(),
-  ...(isLocal ? local() : {})
+  ...errors(choice),
+  ...(choice.isLocal ? local() : {})
 })
 
 /** The device in the request on Microsoft's page for the update. */

@@ -3,7 +3,7 @@ import { longestUrl } from "./admission.ts"
 import { defaultSettings } from "./config.ts"
 import { graphOperations, parameters } from "./openapi-graph.ts"
 import type { Described, Operation, Operations } from "./openapi-operation.ts"
-import { type Schema, codesByStatus, documentedId, schemaRef, schemas } from "./openapi-schemas.ts"
+import { type Schema, documentedId, errorsOf, schemaRef, schemas } from "./openapi-schemas.ts"
 import { localOperations, serviceOperations } from "./openapi-service.ts"
 import { packageVersion } from "./package-version.ts"
 import { permissionsFor } from "./permissions.ts"
@@ -21,6 +21,8 @@ Everything of Graph is served alike under \`/beta\` and \`/v1.0\`, which are the
 **Limits**: ${longestUrl} characters of URL (414), a body of the size that its operation names (413); what HTTP itself cannot read is cut off before it gets here, with 408 or 431 and no body. \`Accept: application/json;odata.metadata=none\`, \`minimal\` or \`full\` says how much a device tells besides its values.
 
 **Errors** have Graph's envelope. The code decides the status; \`request-id\` is what to quote.`
+
+const aboutGateway = `**This one is a gateway.** It keeps nothing and passes requests on to another Graph, paced for everyone who shares a tenant's limits. What it lets through (routes, writes) is a matter of its settings: 403 says that it does not. Failures of that Graph come with their own status, code and message, and \`innerError\` has its request id as \`upstream-request-id\`; 502 is a broken connection or an answer that is not Graph's, 504 no answer in time.`
 
 const tags = [
   { name: "Devices", description: "The devices of a metric." },
@@ -81,9 +83,9 @@ const headersOfError: Readonly<Record<number, ReadonlyArray<string>>> = {
 
 const errorName = (status: number): string => `Error${status}`
 
-const errorAnswers = (): Fields =>
-  Object.fromEntries(
-    [...codesByStatus].map(([status, codes]) => [
+const errorAnswers = (described: Described): Fields => ({
+  ...Object.fromEntries(
+    errorsOf(described).map(([status, codes]) => [
       errorName(status),
       {
         description: `${STATUS_CODES[status]}: ${codes.map((code) => `\`${code}\``).join(", ")}.`,
@@ -91,12 +93,24 @@ const errorAnswers = (): Fields =>
         content: { "application/json": { schema: schemaRef(errorName(status)) } }
       }
     ])
-  )
+  ),
+  ...(described.isGateway === true
+    ? {
+        UpstreamError: {
+          description: "What the upstream answered, with its status, code and message.",
+          headers: headersNamed(graphHeaders),
+          content: { "application/json": { schema: schemaRef("UpstreamError") } }
+        }
+      }
+    : {})
+})
 
 /** What a part of the service is like, whatever is asked of it. */
 interface Part {
   /** Statuses that any of its operations may have. */
   readonly errors: ReadonlyArray<number>
+  /** The answer that stands for errors of any other status. */
+  readonly otherErrors?: string
   readonly security: (method: string, path: string) => Fields
   /** Parameters of each operation. */
   readonly parameters: ReadonlyArray<Schema>
@@ -134,7 +148,8 @@ const operationOf = (part: Part, method: string, path: string, operation: Operat
         [...new Set([...part.errors, ...errors])]
           .toSorted((a, b) => a - b)
           .map((status) => [status, { $ref: `#/components/responses/${errorName(status)}` }])
-      )
+      ),
+      ...(part.otherErrors === undefined ? {} : { default: { $ref: `#/components/responses/${part.otherErrors}` } })
     }
   }
 }
@@ -173,12 +188,15 @@ const scheme = {
 
 /** The service as OpenAPI 3.1 describes it, made from what its routes are made from. */
 export const openApiDocument = (described: Described): Fields => {
-  const { isAuthenticated, isLocal, root = "" } = described
+  const { isAuthenticated, isLocal, isGateway = false, root = "" } = described
   const admitted = isAuthenticated ? [401, 403] : []
+  // What it may do is decided by whoever runs it, and whether it can sign in, by others.
+  const passedOn = isGateway ? [401, 403, 502] : []
   const ofService: ReadonlyArray<Schema> = [{ url: `${root}/`, description: "The service itself" }]
   const clientRequestId = { $ref: "#/components/parameters/clientRequestId" }
   const graph: Part = {
-    errors: [400, ...admitted, 414, 429, 500, 503, 504],
+    errors: [400, ...admitted, ...passedOn, 414, 429, 500, 503, 504],
+    ...(isGateway ? { otherErrors: "UpstreamError" } : {}),
     security: securityOf(described),
     parameters: [clientRequestId, ...(isLocal ? [{ $ref: "#/components/parameters/profile" }] : [])]
   }
@@ -196,7 +214,7 @@ export const openApiDocument = (described: Described): Fields => {
       title: "workanywhere",
       version: packageVersion(),
       summary: "Work-from-anywhere devices, as Microsoft Graph serves them",
-      description: about,
+      description: isGateway ? `${about}\n\n${aboutGateway}` : about,
       license: { name: "MIT", identifier: "MIT" }
     },
     servers: [
@@ -213,7 +231,7 @@ export const openApiDocument = (described: Described): Fields => {
       schemas: schemas(described),
       parameters: parameters(described),
       headers,
-      responses: errorAnswers(),
+      responses: errorAnswers(described),
       ...(isAuthenticated ? { securitySchemes: { entra: scheme } } : {})
     }
   }

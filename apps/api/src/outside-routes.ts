@@ -16,6 +16,7 @@ export interface Outside {
   readonly authentication: Authentication | undefined
   readonly isLocal: boolean
   readonly etag: boolean
+  readonly isGateway: boolean
   readonly exposition: Exposition | undefined
 }
 
@@ -33,7 +34,7 @@ const isFromThisMachine = (c: Context<Env>): boolean => {
 }
 
 /** Routes by which people and machines find out what the service is and how it does; none of them shows a tenant's data. */
-export const outsideRoutes = ({ authentication, isLocal, etag, exposition }: Outside): Hono<Env> => {
+export const outsideRoutes = ({ authentication, isLocal, isGateway, etag, exposition }: Outside): Hono<Env> => {
   let document: Promise<string> | undefined
 
   const routes = new Hono<Env>()
@@ -44,6 +45,7 @@ export const outsideRoutes = ({ authentication, isLocal, etag, exposition }: Out
           openApiDocument({
             isAuthenticated: authentication !== undefined,
             isLocal,
+            isGateway,
             hasEtags: etag,
             hasMetrics: exposition !== undefined
           })

@@ -14,6 +14,8 @@ import { templateOf } from "../src/observation.ts"
 import { openApiDocument, standardDocument } from "../src/openapi.ts"
 import { documentedAnswer, documentedRequest } from "../src/openapi-schemas.ts"
 import { createRehearsal } from "../src/rehearsal.ts"
+import { createLocalGraph } from "../src/local-graph.ts"
+import { openedGateway } from "./gateways.ts"
 import { comparison, isGraphs, operationsOf, refsIn } from "./described.ts"
 import {
   blankDevices,
@@ -32,6 +34,7 @@ import { bearer, openedEntra, readOnly, signed, signingKey, userClaims } from ".
 
 const local = { isAuthenticated: false, isLocal: true, hasEtags: false, hasMetrics: true }
 const localWithEtags = { ...local, hasEtags: true }
+const gateway = { isAuthenticated: false, isLocal: false, isGateway: true, hasEtags: false, hasMetrics: false }
 const entra = { isAuthenticated: true, isLocal: false, hasEtags: false, hasMetrics: false }
 
 const key = await signingKey("key")
@@ -52,7 +55,7 @@ const openedLocal = async (script: FaultScriptInput = {}) => {
 }
 
 describe("the OpenAPI document", () => {
-  it.for([local, localWithEtags, entra])(
+  it.for([local, localWithEtags, entra, gateway])(
     "is valid OpenAPI 3.1, and refers to nothing that is not there: %o",
     async (described) => {
       const document = openApiDocument(described)
@@ -117,6 +120,28 @@ describe("its paths", () => {
   it("are the routes of a service with tokens and without metrics, and no others", async () => {
     await using opened = await openedEntra([key.jwk])
     expect(described(openApiDocument(entra)).toSorted()).toEqual(served(opened.app).toSorted())
+  })
+
+  it("are the routes of a gateway, and no others; errors of its upstream may have any status", async () => {
+    await using graph = await createLocalGraph()
+    await using opened = await openedGateway(await graph.url())
+    const document = openApiDocument(gateway)
+    expect(described(document).toSorted()).toEqual(served(opened.app).toSorted())
+    expect(await (await opened.app.request("/openapi.json")).json()).toEqual(JSON.parse(JSON.stringify(document)))
+
+    const { differences, faultsOf } = comparison(document)
+    graph.faults({ rules: [{ when: { nth: 1 }, effect: { kind: "expireNextLink" } }] })
+    const answers = [
+      ["GET", devicesPath, {}],
+      ["GET", `${devicesPath}?$skiptoken=x`, {}],
+      ["GET", `${devicesPath}/nobody`, {}],
+      ["PATCH", `${devicesPath}/nobody`, jsonRequest("PATCH", { model: "X" })]
+    ] as const
+    for (const [method, url, init] of answers) {
+      const response = await opened.app.request(url, init)
+      expect(await differences(method, url, response.clone()), `${method} ${url}`).toEqual([])
+      if (!response.ok) expect(faultsOf("#/components/schemas/UpstreamError", await response.json())).toEqual([])
+    }
   })
 
   it("name the methods that Allow names when another one is sent, and GET answers HEAD as well", async () => {

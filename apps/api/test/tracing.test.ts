@@ -396,3 +396,31 @@ describe("the settings of traces", () => {
     expect(defaultSettings.traces).toBeUndefined()
   })
 })
+
+describe("a request to a gateway", () => {
+  it("has what the client does at the upstream below it, by templates and not by keys or queries", async () => {
+    await using collecting = await collector()
+    const upstream = await startService({ ...defaultSettings, port: 0, fleet: 3 })
+    const gateway = await traced(collecting.url, { WFA_UPSTREAM: upstream.url })
+    const headers = { traceparent: `00-${traceId}-${parentId}-01` }
+    const response = await fetch(`${gateway.url}${devicesPath}?$top=1&$filter=model ne 'secret'`, { headers })
+    expect(response.status).toBe(200)
+    await response.text()
+    await gateway.close()
+    await upstream.close()
+
+    const spans = collecting.spans()
+    expect(new Set(spans.map((span) => span.traceId))).toEqual(new Set([traceId]))
+    const byId = new Map(spans.map((span) => [span.spanId, span]))
+    const [call] = spans.filter(({ kind }) => kind === 3)
+    const way: Array<Span> = []
+    for (let span = call; span !== undefined; span = byId.get(span.parentSpanId ?? "")) way.push(span)
+    expect(way.at(-1)).toMatchObject({ kind: 2, parentSpanId: parentId })
+    expect(valuesIn(call?.attributes ?? [])).toMatchObject({
+      "http.request.method": "GET",
+      "server.address": "127.0.0.1",
+      "url.template": "/beta/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/{metricId}/metricDevices"
+    })
+    expect(JSON.stringify(spans)).not.toContain("secret")
+  })
+})
