@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers"
 import { type Context, Hono } from "hono"
 import { admission, noRoute } from "./admission.ts"
 import type { Authentication } from "./auth.ts"
@@ -25,6 +26,24 @@ export interface Log {
 
 /** Says nothing. */
 export const silent: Log = { info: () => {}, error: () => {} }
+
+/**
+ * Resolves when every socket that is ready has been read. Answers that wait for it are sent together: to send each as
+ * soon as it is there wakes its receiver each time, which takes as long as all that a small read takes.
+ */
+const answersTogether = (): (() => Promise<void>) => {
+  let turn: Promise<void> | undefined
+  return () => {
+    turn ??= new Promise((resolve) => {
+      // Not the global one, which tests with a clock of their own replace.
+      setImmediate(() => {
+        turn = undefined
+        resolve()
+      })
+    })
+    return turn
+  }
+}
 
 /** What stands behind the routes of the versions: a store, or another Graph. */
 export interface Backend {
@@ -97,6 +116,7 @@ export const appOver = (
     backend.routes(version, (request, bindings) => app.fetch(request, bindings))
 
   const admit = admission(authentication)
+  const endOfTurn = answersTogether()
 
   const failed = (c: Context<Env>, error: Error): Response => {
     if (!(error instanceof ApiError) || error.cause !== undefined) {
@@ -123,6 +143,7 @@ export const appOver = (
       } catch (error) {
         c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
       }
+      if ((c.env as Env["Bindings"] | undefined)?.outgoing !== undefined) await endOfTurn()
       const durationMs = performance.now() - started
       const route = routeOf(c)
       for (const end of observed) end({ route, seconds: durationMs / 1000 })

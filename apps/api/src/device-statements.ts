@@ -81,11 +81,18 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
       findToUpdate(on, [tenant, metric, id]),
     page: (on: Kysely<Tables>, { tenant, metric }: Collection, after: string, limit: number) =>
       page(on, [tenant, metric, after, limit]),
-    update: (on: Kysely<Tables>, { tenant, metric }: Collection, before: WholeDevice, after: WholeDevice) => {
+    /** Gives the JSON that was written, if it is for everyone. */
+    update: async (
+      on: Kysely<Tables>,
+      { tenant, metric }: Collection,
+      before: WholeDevice,
+      after: WholeDevice
+    ): Promise<string | undefined> => {
       const columns = columnsOf(after)
       const isInPlace = indexed.every((name) => after[name] === before[name])
       const [statement, names] = isInPlace ? [updateUnindexed, unindexed] : [update, written]
-      return statement(on, [...names.map((name) => columns[name]), tenant, metric, after.id])
+      await statement(on, [...names.map((name) => columns[name]), tenant, metric, after.id])
+      return columns.hasUnknownMember ? undefined : columns.json
     },
     /** With no word on existing devices, one is a failure. */
     insert: (

@@ -56,7 +56,14 @@ export interface DeviceQuery {
 }
 
 /** What became of a write: the device, nothing found, or a device that was left alone because it is not as expected. */
-export type Written = WholeDevice | undefined | "changed"
+export type Written = WrittenDevice | undefined | "changed"
+
+/** A device that was written. */
+interface WrittenDevice {
+  readonly device: WholeDevice
+  /** Its JSON; `undefined` where it has an enum member that not everyone is shown, and where nothing is left of it. */
+  readonly json: string | undefined
+}
 
 /** Whether a device is what a caller expects it to be. */
 export type Expectation = (device: WholeDevice) => boolean
@@ -274,8 +281,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         if (before === undefined) return undefined
         if (!expected(before)) return "changed"
         const after = applyUpdate(before, update)
-        await statements.update(transaction, collection, before, after)
-        return after
+        return { device: after, json: await statements.update(transaction, collection, before, after) }
       }),
     create: (collection, device) =>
       write(async (transaction) => {
@@ -288,7 +294,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         if (before === undefined) return undefined
         if (!expected(before)) return "changed"
         await statements.remove(transaction, collection, id)
-        return before
+        return { device: before, json: undefined }
       }),
     all: async function* (collection) {
       let after = ""

@@ -142,7 +142,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
   const entityWriting = (c: Context<Env>, metricId: string, selected?: ReadonlyArray<PropertyName>): Writing =>
     writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
 
-  const writtenTo = (written: Written, metricId: string, deviceId: string): WholeDevice => {
+  const writtenTo = (written: Written, metricId: string, deviceId: string): Exclude<Written, undefined | "changed"> => {
     if (written === undefined) throw noDevice(metricId, deviceId)
     if (written === "changed") throw unexpected(etagOf)
     return written
@@ -233,9 +233,10 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       queryOptions(c.req.url, [])
       const update = await jsonBody(c, parseDeviceUpdate)
       const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
-      const device = writtenTo(written, metricId, deviceId)
+      const { device, json } = writtenTo(written, metricId, deviceId)
       refuseReadOnly(c, update)
-      return changed(c, entity(c, metricId, entityWriting(c, metricId), device))
+      const writing = entityWriting(c, metricId)
+      return changed(c, entity(c, metricId, writing, (isStoredJson(writing) ? json : undefined) ?? device))
     })
     .delete(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers"
+
 import { channel } from "node:diagnostics_channel"
 
 interface Job<Transaction> {

@@ -3,6 +3,19 @@ import { pino } from "pino"
 const flushMillis = 250
 const mostLines = 64
 
+let millis = 0
+let stamp = ""
+
+/** The time as pino writes it into a line; made once for all lines of a millisecond. */
+export const timestamp = (): string => {
+  const now = Date.now()
+  if (now !== millis) {
+    millis = now
+    stamp = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return stamp
+}
+
 /** Where log lines go: to stderr, many in one write. */
 export interface LogLines {
   readonly write: (line: string) => void

@@ -412,7 +412,7 @@ describe("a request to a gateway", () => {
     const spans = collecting.spans()
     expect(new Set(spans.map((span) => span.traceId))).toEqual(new Set([traceId]))
     const byId = new Map(spans.map((span) => [span.spanId, span]))
-    const [call] = spans.filter(({ kind }) => kind === 3)
+    const call = spans.find(({ kind }) => kind === 3)
     const way: Array<Span> = []
     for (let span = call; span !== undefined; span = byId.get(span.parentSpanId ?? "")) way.push(span)
     expect(way.at(-1)).toMatchObject({ kind: 2, parentSpanId: parentId })
