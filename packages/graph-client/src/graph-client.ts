@@ -47,6 +47,8 @@ import { type Keys, keyIssues, pathTo, routes } from "./routes.ts"
 import { type Pacing, observeGates, pacingOf } from "./pacing.ts"
 import { makePostBatch } from "./post-batch.ts"
 import { type GraphRequest, makeSend } from "./send.ts"
+import { spanned } from "./spanned.ts"
+import { type Transport, overFetch, overHttpClient } from "./transport.ts"
 import { type UpdateDevices, makeUpdateDevices } from "./update-devices.ts"
 
 /** What names a device: the metric (`allDevices`, `devicePerformance`) and the device's `id` in it. */
@@ -129,8 +131,8 @@ interface Listing<A> {
   readonly refuseUnreadable: boolean
 }
 
-const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Service"] => {
-  const send = makeSend(settings, http)
+const make = (settings: Settings, transport: Transport): GraphClient["Service"] => {
+  const send = makeSend(settings, transport)
   const templateOf = (route: string) => settings.root + route
   const pathOf = (route: string, keys: Keys = {}) => settings.root + pathTo(route, keys)
 
@@ -209,18 +211,21 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
   return GraphClient.of({
     updateDevices: makeUpdateDevices({ settings, send, postBatch, device }, changeRequest),
 
-    request: Effect.fn("GraphClient.request")(function* (single) {
-      const { template = "/{path}", url, ...rest } = single
-      const issues = singleIssues(single)
-      if (issues.length > 0) return yield* invalid(rest.method, template, issues)
-      const [path = ""] = url.split("?")
-      const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
-      const { answer, value } = yield* send({ ...rest, ...address }, anything)
-      const headers = Object.entries(answer.headers ?? {}).flatMap(([name, text]) =>
-        text === undefined ? [] : [[name, text] as const]
-      )
-      return { status: answer.status, headers: Object.fromEntries(headers), body: value }
-    }),
+    request: spanned(
+      "GraphClient.request",
+      Effect.fnUntraced(function* (single) {
+        const { template = "/{path}", url, ...rest } = single
+        const issues = singleIssues(single)
+        if (issues.length > 0) return yield* invalid(rest.method, template, issues)
+        const [path = ""] = url.split("?")
+        const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
+        const { answer, value } = yield* send({ ...rest, ...address }, anything)
+        const headers = Object.entries(answer.headers ?? {}).flatMap(([name, text]) =>
+          text === undefined ? [] : [[name, text] as const]
+        )
+        return { status: answer.status, headers: Object.fromEntries(headers), body: value }
+      })
+    ),
 
     batch: (requests, options) => {
       const issues = batchIssues(requests)
@@ -229,35 +234,44 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
 
     pacing: (lane, every) => pacingOf(settings, lane, every),
 
-    updateDevice: Effect.fn("GraphClient.updateDevice")(function* ({ deviceId, metricId }, update) {
-      const body = parseDeviceUpdate(update)
-      const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
-      return body.success
-        ? yield* call({ ...request, body: body.data }, device)
-        : yield* call(request, device, body.issues)
-    }),
+    updateDevice: spanned(
+      "GraphClient.updateDevice",
+      Effect.fnUntraced(function* ({ deviceId, metricId }, update) {
+        const body = parseDeviceUpdate(update)
+        const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
+        return body.success
+          ? yield* call({ ...request, body: body.data }, device)
+          : yield* call(request, device, body.issues)
+      })
+    ),
 
-    getDevice: Effect.fn("GraphClient.getDevice")(function* (
-      { deviceId, metricId }: DeviceKey,
-      options?: SelectOptions
-    ) {
-      const select = options?.select ?? []
-      const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
-      const query = queryOf(selectQuery(select))
-      return yield* call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
-    }),
+    getDevice: spanned(
+      "GraphClient.getDevice",
+      Effect.fnUntraced(function* ({ deviceId, metricId }: DeviceKey, options?: SelectOptions) {
+        const select = options?.select ?? []
+        const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
+        const query = queryOf(selectQuery(select))
+        return yield* call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
+      })
+    ),
 
-    createDevice: Effect.fn("GraphClient.createDevice")(function* (metricId, newDevice) {
-      const body = parseNewDevice(newDevice)
-      const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
-      return body.success
-        ? yield* call({ ...request, body: body.data }, device)
-        : yield* call(request, device, body.issues)
-    }),
+    createDevice: spanned(
+      "GraphClient.createDevice",
+      Effect.fnUntraced(function* (metricId, newDevice) {
+        const body = parseNewDevice(newDevice)
+        const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
+        return body.success
+          ? yield* call({ ...request, body: body.data }, device)
+          : yield* call(request, device, body.issues)
+      })
+    ),
 
-    deleteDevice: Effect.fn("GraphClient.deleteDevice")(function* ({ deviceId, metricId }) {
-      yield* call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing)
-    }),
+    deleteDevice: spanned(
+      "GraphClient.deleteDevice",
+      Effect.fnUntraced(function* ({ deviceId, metricId }) {
+        yield* call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing)
+      })
+    ),
 
     listDevices: (metricId, options = {}) =>
       rows("listDevices", { route: routes.devices, keys: { metricId }, row: Device, options }),
@@ -269,26 +283,41 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
 
     listMetrics: () => rows("listMetrics", { route: routes.metrics, row: Metric, options: {} }),
 
-    getMetric: Effect.fn("GraphClient.getMetric")(function* (metricId) {
-      return yield* call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
-    }),
+    getMetric: spanned(
+      "GraphClient.getMetric",
+      Effect.fnUntraced(function* (metricId) {
+        return yield* call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
+      })
+    ),
 
-    createMetric: Effect.fn("GraphClient.createMetric")(function* (body = {}) {
-      return yield* call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
-    }),
+    createMetric: spanned(
+      "GraphClient.createMetric",
+      Effect.fnUntraced(function* (body = {}) {
+        return yield* call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
+      })
+    ),
 
-    updateMetric: Effect.fn("GraphClient.updateMetric")(function* (metricId, body = {}) {
-      const request = { method: "PATCH", route: routes.metric, keys: { metricId }, body } as const
-      return yield* call(request, metric, metricIssues(body))
-    }),
+    updateMetric: spanned(
+      "GraphClient.updateMetric",
+      Effect.fnUntraced(function* (metricId, body = {}) {
+        const request = { method: "PATCH", route: routes.metric, keys: { metricId }, body } as const
+        return yield* call(request, metric, metricIssues(body))
+      })
+    ),
 
-    deleteMetric: Effect.fn("GraphClient.deleteMetric")(function* (metricId) {
-      yield* call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing)
-    }),
+    deleteMetric: spanned(
+      "GraphClient.deleteMetric",
+      Effect.fnUntraced(function* (metricId) {
+        yield* call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing)
+      })
+    ),
 
-    getHardwareReadiness: Effect.fn("GraphClient.getHardwareReadiness")(function* () {
-      return yield* call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
-    }),
+    getHardwareReadiness: spanned(
+      "GraphClient.getHardwareReadiness",
+      Effect.fnUntraced(function* () {
+        return yield* call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
+      })
+    ),
 
     listModelPerformance: (options = {}) =>
       rows("listModelPerformance", {
@@ -298,11 +327,21 @@ const make = (settings: Settings, http: HttpClient.HttpClient): GraphClient["Ser
         names: modelPropertyNames
       }),
 
-    summarizeDevices: Effect.fn("GraphClient.summarizeDevices")(function* () {
-      return yield* call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
-    })
+    summarizeDevices: spanned(
+      "GraphClient.summarizeDevices",
+      Effect.fnUntraced(function* () {
+        return yield* call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
+      })
+    )
   })
 }
+
+const clientOver = Effect.fnUntraced(function* (options: GraphClientOptions, transport: Transport) {
+  const settings = settingsOf(options)
+  if (settings instanceof InvalidOptions) return yield* settings
+  yield* observeGates(settings)
+  return make(settings, transport)
+})
 
 /**
  * The work-from-anywhere devices of one Graph: Microsoft's, or anything that speaks like it. Every failure is a
@@ -391,11 +430,12 @@ export class GraphClient extends Context.Service<
   ): Layer.Layer<GraphClient, InvalidOptions, HttpClient.HttpClient> =>
     Layer.effect(
       GraphClient,
-      Effect.gen(function* () {
-        const settings = settingsOf(options)
-        if (settings instanceof InvalidOptions) return yield* settings
-        yield* observeGates(settings)
-        return make(settings, yield* HttpClient.HttpClient)
-      })
+      Effect.flatMap(HttpClient.HttpClient, (http) => clientOver(options, overHttpClient(http)))
     )
+
+  /** The same straight over `fetch`, the platform's by default: a request costs half as much as over an `HttpClient`. */
+  static readonly layerFetch = (
+    options: GraphClientOptions,
+    fetch: typeof globalThis.fetch = globalThis.fetch
+  ): Layer.Layer<GraphClient, InvalidOptions> => Layer.effect(GraphClient, clientOver(options, overFetch(fetch)))
 }

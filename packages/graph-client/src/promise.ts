@@ -2,11 +2,9 @@ import type { Device, DeviceUpdate, KeyedDevice, NewDevice, PropertyName } from 
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
 import type { Lane } from "./budget.ts"
 import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
@@ -156,16 +154,15 @@ const streamOf = <A>(items: Iterable<A> | AsyncIterable<A>): Stream.Stream<A, un
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
 export const createGraphClient = ({ fetch, onRepeat, token, ...options }: PromiseClientOptions): PromiseClient => {
   const secret = typeof token === "string" ? Redacted.make(token) : token
-  const live = GraphClient.layer({
-    ...options,
-    ...(secret === undefined ? {} : { token: secret }),
-    ...(onRepeat === undefined ? {} : { onRepeat: (repeat) => Effect.sync(() => onRepeat(repeat)) })
-  })
-  const http =
-    fetch === undefined
-      ? FetchHttpClient.layer
-      : Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetch))
-  const runtime = ManagedRuntime.make(Layer.provide(live, http))
+  const live = GraphClient.layerFetch(
+    {
+      ...options,
+      ...(secret === undefined ? {} : { token: secret }),
+      ...(onRepeat === undefined ? {} : { onRepeat: (repeat) => Effect.sync(() => onRepeat(repeat)) })
+    },
+    fetch
+  )
+  const runtime = ManagedRuntime.make(live)
   const client = runtime.runSync(GraphClient)
   const closing = new AbortController()
 

@@ -1,17 +1,10 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import * as Stream from "effect/Stream"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type { Lane } from "./budget.ts"
 import type { TokenUnavailable, Tokens } from "./credentials.ts"
 import type { Pass } from "./gate.ts"
@@ -27,6 +20,8 @@ import {
   unreadable
 } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
+import { spanned, whenTraced } from "./spanned.ts"
+import type { ConnectionLost, Transport, WireAnswer, WireRequest } from "./transport.ts"
 
 /**
  * One request. It can only go to the configured origin, because the origin is no part of it. Which may be repeated:
@@ -67,25 +62,8 @@ export type Send = <A>(
   schema: StandardSchemaV1<unknown, A>
 ) => Effect.Effect<Received<A>, GraphError>
 
-const longestAnswerBytes = 16 * 1024 * 1024
 const firstBackoffMillis = 1_000
 const longestBackoffMillis = 30_000
-const json = "application/json"
-
-const textOf = Effect.fnUntraced(function* (response: HttpClientResponse) {
-  const decoder = new TextDecoder()
-  let text = ""
-  let bytes = 0
-  const whole = Stream.runForEachWhile(response.stream, (chunk) =>
-    Effect.sync(() => {
-      bytes += chunk.byteLength
-      text += decoder.decode(chunk, { stream: true })
-      return bytes <= longestAnswerBytes
-    })
-  )
-  yield* Effect.catchReason(whole, "HttpClientError", "EmptyBodyError", () => Effect.void)
-  return { text: text + decoder.decode(), isTooLong: bytes > longestAnswerBytes }
-})
 
 /** What broke the connection, such as ECONNREFUSED: Node keeps it at the end of a short chain of causes. */
 const systemCode = (error: unknown, depth = 0): string | undefined => {
@@ -152,15 +130,6 @@ export const unsent = ({ method, path, template }: Pick<GraphRequest, "method" |
 const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
   path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
 
-/** `redirect: "manual"`, because `fetch` would follow a redirect to wherever it points. */
-const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (own) =>
-    Effect.provideService(effect, FetchHttpClient.RequestInit, {
-      ...Option.getOrElse(own, () => ({})),
-      redirect: "manual"
-    })
-  )
-
 /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
 export const hidden = (tokens: Tokens, answer: Answer): Answer => {
   const { headers: _, status, text, ...named } = answer
@@ -181,7 +150,7 @@ export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphErro
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
 /** Makes the one function that all operations send through. */
-export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send => {
+export const makeSend = (settings: Settings, transport: Transport): Send => {
   const { tokens } = settings
   const { hostname, port, protocol } = new URL(settings.origin)
   const server = {
@@ -191,7 +160,7 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
 
   const withoutToken = (answer: Answer): Answer => hidden(tokens, answer)
 
-  const noConnection = (sent: Sent, error: HttpClientError): GraphError => {
+  const noConnection = (sent: Sent, error: ConnectionLost): GraphError => {
     const code = systemCode(error.cause)
     const mayHaveArrived = sent.method !== "GET" && !neverConnected.test(code ?? "")
     return new GraphError({
@@ -208,44 +177,51 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     return new GraphError({ ...sent, message: `${what} within ${limit}`, reason: new Unavailable({ isTimeUp: true }) })
   }
 
-  const httpRequest = (
-    { body, headers = {}, method, path, query }: GraphRequest,
-    sent: Sent,
+  const wireRequest = (
+    { body, headers, method, path, query }: GraphRequest,
+    { clientRequestId }: Sent,
     token: Redacted.Redacted | undefined
-  ) => {
-    const request = HttpClientRequest.make(method)(`${settings.origin}${path}${query}`).pipe(
-      HttpClientRequest.acceptJson,
-      HttpClientRequest.setHeaders({ ...headers, "client-request-id": sent.clientRequestId })
-    )
-    const signed = token === undefined ? request : HttpClientRequest.bearerToken(request, token)
-    return body === undefined ? signed : HttpClientRequest.bodyText(signed, JSON.stringify(body), json)
-  }
+  ): WireRequest => ({
+    method,
+    url: `${settings.origin}${path}${query}`,
+    headers: { accept: "application/json", ...headers, "client-request-id": clientRequestId },
+    token,
+    body: body === undefined ? undefined : JSON.stringify(body)
+  })
 
-  const attempt = Effect.fn("GraphClient.attempt", { kind: "client" })(
-    function* (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined) {
-      yield* Effect.annotateCurrentSpan({
-        "http.request.method": sent.method,
-        "url.template": sent.template,
-        ...server,
-        ...(sent.attempts > 1 ? { "http.request.resend_count": sent.attempts - 1 } : {})
+  const answered = (wire: Effect.Effect<WireAnswer, ConnectionLost>, sent: Sent): Effect.Effect<Answer, GraphError> =>
+    wire.pipe(
+      Effect.catchTag("ConnectionLost", (lost) => Effect.fail(noConnection(sent, lost))),
+      Effect.flatMap(({ headers, isTooLong, status, text }) => {
+        const answer = answerOf(status, headers, text)
+        if (isTooLong) return Effect.fail(unreadable(sent, withoutToken(answer), "more than 16 MiB"))
+        if (status >= 200 && status < 300) return Effect.succeed(answer)
+        return Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusal(sent, withoutToken(answer), now)))
       })
-      const response = yield* http.execute(httpRequest(request, sent, token))
-      const { headers, status } = response
-      yield* Effect.annotateCurrentSpan("http.response.status_code", status)
-      const { isTooLong, text } = yield* textOf(response)
-      const answer = answerOf(status, headers, text)
-      if (isTooLong) return yield* unreadable(sent, withoutToken(answer), "more than 16 MiB")
-      if (status >= 200 && status < 300) return answer
-      return yield* refusal(sent, withoutToken(answer), yield* Clock.currentTimeMillis)
-    },
-    withoutRedirects,
-    // The span of the HTTP client itself would show the query.
-    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    (effect, _request, sent) => Effect.catchTag(effect, "HttpClientError", (e) => Effect.fail(noConnection(sent, e))),
-    Effect.tapError(({ reason, status }) =>
-      Effect.annotateCurrentSpan("error.type", status === undefined ? reason._tag : String(status))
     )
-  )
+
+  const attempt = (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined) => {
+    const wire = transport(wireRequest(request, sent, token))
+    return whenTraced(answered(wire, sent), () =>
+      answered(
+        Effect.tap(wire, ({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
+        sent
+      ).pipe(
+        Effect.tapError(({ reason, status }) =>
+          Effect.annotateCurrentSpan("error.type", status === undefined ? reason._tag : String(status))
+        ),
+        Effect.withSpan("GraphClient.attempt", {
+          kind: "client",
+          attributes: {
+            "http.request.method": sent.method,
+            "url.template": sent.template,
+            ...server,
+            ...(sent.attempts > 1 ? { "http.request.resend_count": sent.attempts - 1 } : {})
+          }
+        })
+      )
+    )
+  }
 
   /** One attempt, and how long to wait before the next; being throttled closes the gate for all. */
   const judged = Effect.fnUntraced(function* (
@@ -334,31 +310,34 @@ export const makeSend = (settings: Settings, http: HttpClient.HttpClient): Send 
     })
   })
 
-  return Effect.fn("GraphClient.send")(function* <A>(request: GraphRequest, schema: StandardSchemaV1<unknown, A>) {
-    const until = (yield* Clock.currentTimeMillis) + settings.deadlineMillis
-    const first = yield* exchange(request, until)
-    const { answer, sent } =
-      first.answer.status === 204 && request.method === "PATCH"
-        ? yield* exchange(readBackOf(request), until).pipe(
-            Effect.mapError((error) =>
-              amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+  return spanned(
+    "GraphClient.send",
+    Effect.fnUntraced(function* <A>(request: GraphRequest, schema: StandardSchemaV1<unknown, A>) {
+      const until = (yield* Clock.currentTimeMillis) + settings.deadlineMillis
+      const first = yield* exchange(request, until)
+      const { answer, sent } =
+        first.answer.status === 204 && request.method === "PATCH"
+          ? yield* exchange(readBackOf(request), until).pipe(
+              Effect.mapError((error) =>
+                amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+              )
             )
-          )
-        : first
-    const unexpected = (what: string) => {
-      const error = unreadable(sent, withoutToken(answer), what)
-      return isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error
-    }
-    const isDeleted = request.method === "DELETE"
-    if (!isDeleted && answer.text.trim() === "") return yield* unexpected("no body")
-    const body = yield* Effect.try({
-      try: (): unknown => (isDeleted ? undefined : JSON.parse(answer.text)),
-      catch: () => unexpected("a body that is not JSON")
+          : first
+      const unexpected = (what: string) => {
+        const error = unreadable(sent, withoutToken(answer), what)
+        return isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error
+      }
+      const isDeleted = request.method === "DELETE"
+      if (!isDeleted && answer.text.trim() === "") return yield* unexpected("no body")
+      const body = yield* Effect.try({
+        try: (): unknown => (isDeleted ? undefined : JSON.parse(answer.text)),
+        catch: () => unexpected("a body that is not JSON")
+      })
+      const result = schema["~standard"].validate(body)
+      const read = result instanceof Promise ? yield* Effect.promise(() => result) : result
+      if (read.issues === undefined) return { value: read.value, sent, answer }
+      const at = read.issues[0] === undefined ? "" : pathOf(read.issues[0])
+      return yield* unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
     })
-    const result = schema["~standard"].validate(body)
-    const read = result instanceof Promise ? yield* Effect.promise(() => result) : result
-    if (read.issues === undefined) return { value: read.value, sent, answer }
-    const at = read.issues[0] === undefined ? "" : pathOf(read.issues[0])
-    return yield* unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
-  })
+  )
 }

@@ -1,0 +1,22 @@
+import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
+
+// The one that is there when nobody asked for traces; its spans go nowhere.
+const standard = Effect.runSync(Tracer.Tracer)
+
+/** An effect as it is when somebody traces, or as it is else: spans that nobody sees would be a tenth of a request. */
+export const whenTraced = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  traced: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.flatMap(Tracer.Tracer, (tracer) => (tracer === standard ? effect : traced()))
+
+/** Gives what a function does a span, when somebody traces. */
+export const spanned =
+  <Arguments extends ReadonlyArray<unknown>, A, E, R>(
+    name: string,
+    work: (...args: Arguments) => Effect.Effect<A, E, R>
+  ): ((...args: Arguments) => Effect.Effect<A, E, R>) =>
+  (...args) => {
+    const effect = work(...args)
+    return whenTraced(effect, () => Effect.withSpan(effect, name))
+  }

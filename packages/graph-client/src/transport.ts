@@ -1,0 +1,142 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type { Sent } from "./graph-error.ts"
+
+/** One request as it goes out. */
+export interface WireRequest {
+  readonly method: Sent["method"]
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly token: Redacted.Redacted | undefined
+  /** JSON, as text. */
+  readonly body: string | undefined
+}
+
+/** What came back; names of headers are in lower case. */
+export interface WireAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** As much of the body as was read. */
+  readonly text: string
+  /** Whether the body is longer than is read. */
+  readonly isTooLong: boolean
+}
+
+/** There was no answer, or it broke off. */
+export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{ readonly cause: unknown }> {}
+
+/** Sends one request, without following redirects; interruption ends it. */
+export type Transport = (request: WireRequest) => Effect.Effect<WireAnswer, ConnectionLost>
+
+const longestAnswerBytes = 16 * 1024 * 1024
+
+/** Whether a body is as short as its headers say; what is compressed may become any length. */
+const isShort = (length: string | null | undefined, encoding: string | null | undefined): boolean =>
+  typeof length === "string" && Number(length) <= longestAnswerBytes && typeof encoding !== "string"
+
+/** Collects a body until it is too long. */
+const collected = () => {
+  const decoder = new TextDecoder()
+  let text = ""
+  let bytes = 0
+  return {
+    /** Whether to go on. */
+    add: (chunk: Uint8Array): boolean => {
+      bytes += chunk.byteLength
+      text += decoder.decode(chunk, { stream: true })
+      return bytes <= longestAnswerBytes
+    },
+    end: () => ({ text: text + decoder.decode(), isTooLong: bytes > longestAnswerBytes })
+  }
+}
+
+const bodyOf = async (response: Response): Promise<Pick<WireAnswer, "text" | "isTooLong">> => {
+  const { body, headers } = response
+  if (body === null) return { text: "", isTooLong: false }
+  if (isShort(headers.get("content-length"), headers.get("content-encoding"))) {
+    return { text: await response.text(), isTooLong: false }
+  }
+  const all = collected()
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return all.end()
+    if (!all.add(value)) {
+      await reader.cancel()
+      return all.end()
+    }
+  }
+}
+
+/** Straight over `fetch`: half of what the way over an `HttpClient` costs. */
+export const overFetch =
+  (fetch: typeof globalThis.fetch): Transport =>
+  ({ body, headers, method, token, url }) =>
+    Effect.callback((resume) => {
+      const stop = new AbortController()
+      const exchange = async (): Promise<WireAnswer> => {
+        const response = await fetch(url, {
+          method,
+          headers: {
+            ...headers,
+            ...(token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }),
+            ...(body === undefined ? {} : { "content-type": "application/json" })
+          },
+          ...(body === undefined ? {} : { body }),
+          // Else it would go to wherever a redirect points.
+          redirect: "manual",
+          signal: stop.signal
+        })
+        const { headers: received, status } = response
+        return { status, headers: Object.fromEntries(received), ...(await bodyOf(response)) }
+      }
+      exchange().then(
+        (answer) => resume(Effect.succeed(answer)),
+        (cause: unknown) => resume(Effect.fail(new ConnectionLost({ cause })))
+      )
+      return Effect.sync(() => stop.abort())
+    })
+
+const textOf = Effect.fnUntraced(function* (response: HttpClientResponse) {
+  const { headers } = response
+  if (isShort(headers["content-length"], headers["content-encoding"])) {
+    return { text: yield* response.text, isTooLong: false }
+  }
+  const all = collected()
+  const whole = Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => all.add(chunk)))
+  yield* Effect.catchReason(whole, "HttpClientError", "EmptyBodyError", () => Effect.void)
+  return all.end()
+})
+
+/** `redirect: "manual"`, because `fetch` would follow a redirect to wherever it points. */
+const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (own) =>
+    Effect.provideService(effect, FetchHttpClient.RequestInit, {
+      ...Option.getOrElse(own, () => ({})),
+      redirect: "manual"
+    })
+  )
+
+/** Over the `HttpClient` of an Effect program. */
+export const overHttpClient = (http: HttpClient.HttpClient): Transport =>
+  Effect.fnUntraced(
+    function* ({ body, headers, method, token, url }: WireRequest) {
+      const request = HttpClientRequest.make(method)(url, { headers })
+      const signed = token === undefined ? request : HttpClientRequest.bearerToken(request, token)
+      const response = yield* http.execute(
+        body === undefined ? signed : HttpClientRequest.bodyText(signed, body, "application/json")
+      )
+      return { status: response.status, headers: response.headers, ...(yield* textOf(response)) }
+    },
+    withoutRedirects,
+    // The span of the HTTP client itself would show the query.
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
+    Effect.catchTag("HttpClientError", ({ cause }) => Effect.fail(new ConnectionLost({ cause })))
+  )
