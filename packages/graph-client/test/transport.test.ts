@@ -93,7 +93,7 @@ describe.each(Object.entries(layers))("over %s", (_, layer) => {
     const fiber = Effect.runFork(get(server.url))
     await asked.promise
     await Effect.runPromise(Fiber.interrupt(fiber))
-    await closed.promise
+    await expect(closed.promise).resolves.toBeUndefined()
   })
 
   it("a connection that breaks is Unavailable, and says how", async () => {

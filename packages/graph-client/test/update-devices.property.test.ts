@@ -77,7 +77,8 @@ const play = Effect.fnUntraced(function* ({ count, devices, envelopes, items, mo
     Stream.runCollect(client.updateDevices(Stream.fromIterable(changes), { mode, skipEqual }))
   ).pipe(Effect.provide(clientOf(service.graph, { budget: publishedBudget })))
   const running = yield* Effect.forkChild(program)
-  for (let turn = 0; turn < 2_000 && running.pollUnsafe() === undefined; turn++) yield* advance("2 seconds")
+  // At the worst, 45 changes are each refused five times with a wait of 40 seconds, one after the other.
+  for (let turn = 0; turn < 6_000 && running.pollUnsafe() === undefined; turn++) yield* advance("2 seconds")
   const exit = running.pollUnsafe()
   if (exit === undefined) throw new Error("it does not end")
   return { service, changes, outcomes: yield* exit }
