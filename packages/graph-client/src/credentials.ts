@@ -39,6 +39,8 @@ export type TokenSource = (need: TokenNeed) => Effect.Effect<AccessToken, TokenU
 
 /** The tokens of one client. */
 export interface Tokens {
+  /** Whether it is always the same one, or none, so that nobody has to be asked. */
+  readonly isFixed: boolean
   /** The token to send now; `undefined` when the client has none. */
   readonly current: Effect.Effect<Redacted.Redacted | undefined, TokenUnavailable>
   /** Whether there is another token than the one that was refused; fetches it when nobody has yet. */
@@ -117,6 +119,7 @@ const fromSource = (source: TokenSource): Tokens => {
   })
 
   return {
+    isFixed: false,
     current: Effect.flatMap(fresh, (token) =>
       token === undefined ? Semaphore.withPermit(lock, fetched) : Effect.succeed(token)
     ),
@@ -138,6 +141,7 @@ const fromSource = (source: TokenSource): Tokens => {
 export const tokensOf = (token: Redacted.Redacted | TokenSource | undefined): Tokens => {
   if (typeof token === "function") return fromSource(token)
   return {
+    isFixed: true,
     current: Effect.succeed(token),
     renew: () => Effect.succeed(false),
     hide: (text) => hidden(text, token === undefined ? [] : [Redacted.value(token)])

@@ -21,7 +21,7 @@ import {
 } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 import { spanned, whenTraced } from "./spanned.ts"
-import type { ConnectionLost, Transport, WireAnswer, WireRequest } from "./transport.ts"
+import type { ConnectionLost, TimeUp, Transport, WireAnswer, WireRequest } from "./transport.ts"
 
 /**
  * One request. It can only go to the configured origin, because the origin is no part of it. Which may be repeated:
@@ -174,24 +174,35 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
   const noAnswer = (sent: Sent): GraphError => {
     const limit = Duration.format(Duration.millis(settings.deadlineMillis))
     const what = sent.attempts === 0 ? "no token could be had" : `${settings.host} did not answer`
-    return new GraphError({ ...sent, message: `${what} within ${limit}`, reason: new Unavailable({ isTimeUp: true }) })
+    return new GraphError({
+      ...sent,
+      ...(sent.method !== "GET" && sent.attempts > 0 ? { outcomeUnknown: true as const } : {}),
+      message: `${what} within ${limit}`,
+      reason: new Unavailable({ isTimeUp: true })
+    })
   }
 
   const wireRequest = (
     { body, headers, method, path, query }: GraphRequest,
     { clientRequestId }: Sent,
-    token: Redacted.Redacted | undefined
+    token: Redacted.Redacted | undefined,
+    withinMillis: number
   ): WireRequest => ({
     method,
     url: `${settings.origin}${path}${query}`,
     headers: { accept: "application/json", ...headers, "client-request-id": clientRequestId },
     token,
-    body: body === undefined ? undefined : JSON.stringify(body)
+    body: body === undefined ? undefined : JSON.stringify(body),
+    withinMillis
   })
 
-  const answered = (wire: Effect.Effect<WireAnswer, ConnectionLost>, sent: Sent): Effect.Effect<Answer, GraphError> =>
+  const answered = (
+    wire: Effect.Effect<WireAnswer, ConnectionLost | TimeUp>,
+    sent: Sent
+  ): Effect.Effect<Answer, GraphError> =>
     wire.pipe(
       Effect.catchTag("ConnectionLost", (lost) => Effect.fail(noConnection(sent, lost))),
+      Effect.catchTag("TimeUp", () => Effect.fail(noAnswer(sent))),
       Effect.flatMap(({ headers, isTooLong, status, text }) => {
         const answer = answerOf(status, headers, text)
         if (isTooLong) return Effect.fail(unreadable(sent, withoutToken(answer), "more than 16 MiB"))
@@ -200,8 +211,8 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
       })
     )
 
-  const attempt = (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined) => {
-    const wire = transport(wireRequest(request, sent, token))
+  const attempt = (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined, withinMillis: number) => {
+    const wire = transport(wireRequest(request, sent, token, withinMillis))
     return whenTraced(answered(wire, sent), () =>
       answered(
         Effect.tap(wire, ({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
@@ -228,9 +239,11 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     request: GraphRequest,
     sent: Sent,
     token: Redacted.Redacted | undefined,
-    pass: Pass
+    pass: Pass,
+    until: number
   ) {
-    const outcome = yield* Effect.result(attempt(request, sent, token))
+    const withinMillis = until - (yield* Clock.currentTimeMillis)
+    const outcome = yield* Effect.result(attempt(request, sent, token, withinMillis))
     if (Result.isSuccess(outcome)) return { token, sent, answer: outcome.success, error: undefined }
     const error = outcome.failure
     const isThrottled = error.reason._tag === "Throttled"
@@ -252,7 +265,17 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     const gate = yield* settings.gates.at(laneOf(method))
     const sentSoFar = (): Sent => ({ method, path, template, clientRequestId, attempts, waitedMillis })
     const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
-    const token = Effect.mapError(tokens.current, (error) => failed(noToken(sentSoFar(), error)))
+    /** What others do for a request may not take longer than it may itself. */
+    const bounded = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | GraphError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.timeoutOrElse(work, {
+          duration: Math.max(0, until - now),
+          orElse: () => Effect.fail(failed(noAnswer(sentSoFar())))
+        })
+      )
+
+    const current = Effect.mapError(tokens.current, (error) => failed(noToken(sentSoFar(), error)))
+    const token = tokens.isFixed ? current : bounded(current)
 
     const paced = Effect.fnUntraced(function* () {
       const early = yield* token
@@ -263,14 +286,14 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         // It may have expired in the queue.
         const current = waited > 0 ? yield* token : early
         attempts += 1
-        return yield* judged(request, sentSoFar(), current, pass)
+        return yield* judged(request, sentSoFar(), current, pass, until)
       })
       if (request.pass !== undefined) return yield* once(request.pass)
       queuedAt = yield* Clock.currentTimeMillis
       return yield* gate.through({ cost: 1, withinMillis: until - queuedAt }, once)
     })
 
-    const repeated = Effect.gen(function* () {
+    return yield* Effect.gen(function* () {
       while (true) {
         const outcome = yield* paced()
         if (outcome.error === undefined) return outcome
@@ -283,12 +306,12 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
           isRenewed = true
           const { claims } = error.reason
           const renewed = tokens.renew(outcome.token, claims)
-          if (yield* Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause)))) continue
+          if (yield* bounded(Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause))))) continue
         }
         const now = yield* Clock.currentTimeMillis
         const isLast = request.pass !== undefined || attempts >= settings.attempts
         if (wait === undefined || isLast || now + wait >= until) return yield* failed(error)
-        yield* settings.onRepeat({ error, waitMillis: wait })
+        yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
         // Who was throttled waits at the gate, with everyone else.
         if (error.reason._tag === "Throttled") continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
@@ -299,15 +322,6 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         Effect.fail(failed(tooLate(settings.host, sentSoFar(), waitMillis)))
       )
     )
-    return yield* Effect.timeoutOrElse(repeated, {
-      duration: Math.max(0, until - (yield* Clock.currentTimeMillis)),
-      orElse: () => {
-        if (queuedAt !== undefined)
-          return Effect.fail(failed(tooLate(settings.host, sentSoFar(), gate.pacing().drainMillis)))
-        isUnknown ||= method !== "GET" && attempts > 0
-        return Effect.fail(failed(noAnswer(sentSoFar())))
-      }
-    })
   })
 
   return spanned(

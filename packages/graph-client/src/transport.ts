@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,6 +18,8 @@ export interface WireRequest {
   readonly token: Redacted.Redacted | undefined
   /** JSON, as text. */
   readonly body: string | undefined
+  /** How long the answer may take, its body included. */
+  readonly withinMillis: number
 }
 
 /** What came back; names of headers are in lower case. */
@@ -32,8 +35,20 @@ export interface WireAnswer {
 /** There was no answer, or it broke off. */
 export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{ readonly cause: unknown }> {}
 
+/** The answer took too long. */
+export class TimeUp extends Data.TaggedError("TimeUp")<{}> {}
+
 /** Sends one request, without following redirects; interruption ends it. */
-export type Transport = (request: WireRequest) => Effect.Effect<WireAnswer, ConnectionLost>
+export type Transport = (request: WireRequest) => Effect.Effect<WireAnswer, ConnectionLost | TimeUp>
+
+const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<A, E | TimeUp> =>
+  Effect.timeoutOrElse(effect, { duration: Math.max(0, millis), orElse: () => Effect.fail(new TimeUp()) })
+
+// The time of this machine, as opposed to that of a test.
+const standardClock = Effect.runSync(Clock.Clock)
+
+/** A timer of the platform takes no more than that. */
+const longestTimerMillis = 2_147_483_647
 
 const longestAnswerBytes = 16 * 1024 * 1024
 
@@ -75,34 +90,63 @@ const bodyOf = async (response: Response): Promise<Pick<WireAnswer, "text" | "is
   }
 }
 
+const exchanged = async (
+  fetch: typeof globalThis.fetch,
+  { body, headers, method, token, url }: WireRequest,
+  signal: AbortSignal
+): Promise<WireAnswer> => {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...headers,
+      ...(token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" })
+    },
+    ...(body === undefined ? {} : { body }),
+    // Else it would go to wherever a redirect points.
+    redirect: "manual",
+    signal
+  })
+  const { headers: received, status } = response
+  return { status, headers: Object.fromEntries(received), ...(await bodyOf(response)) }
+}
+
 /** Straight over `fetch`: half of what the way over an `HttpClient` costs. */
 export const overFetch =
   (fetch: typeof globalThis.fetch): Transport =>
-  ({ body, headers, method, token, url }) =>
-    Effect.callback((resume) => {
-      const stop = new AbortController()
-      const exchange = async (): Promise<WireAnswer> => {
-        const response = await fetch(url, {
-          method,
-          headers: {
-            ...headers,
-            ...(token === undefined ? {} : { authorization: `Bearer ${Redacted.value(token)}` }),
-            ...(body === undefined ? {} : { "content-type": "application/json" })
+  (request) => {
+    const exchange = (timerMillis?: number): Effect.Effect<WireAnswer, ConnectionLost | TimeUp> =>
+      Effect.callback((resume) => {
+        const stop = new AbortController()
+        const timer =
+          timerMillis === undefined
+            ? undefined
+            : setTimeout(() => {
+                resume(Effect.fail(new TimeUp()))
+                stop.abort()
+              }, timerMillis)
+        exchanged(fetch, request, stop.signal).then(
+          (answer) => {
+            clearTimeout(timer)
+            resume(Effect.succeed(answer))
           },
-          ...(body === undefined ? {} : { body }),
-          // Else it would go to wherever a redirect points.
-          redirect: "manual",
-          signal: stop.signal
+          (cause: unknown) => {
+            clearTimeout(timer)
+            resume(Effect.fail(new ConnectionLost({ cause })))
+          }
+        )
+        return Effect.sync(() => {
+          clearTimeout(timer)
+          stop.abort()
         })
-        const { headers: received, status } = response
-        return { status, headers: Object.fromEntries(received), ...(await bodyOf(response)) }
-      }
-      exchange().then(
-        (answer) => resume(Effect.succeed(answer)),
-        (cause: unknown) => resume(Effect.fail(new ConnectionLost({ cause })))
-      )
-      return Effect.sync(() => stop.abort())
-    })
+      })
+    // A race against Effect's clock takes two more fibers, which only a test needs.
+    return Effect.flatMap(Clock.Clock, (clock) =>
+      clock === standardClock
+        ? exchange(Math.min(longestTimerMillis, Math.max(0, request.withinMillis)))
+        : within(exchange(), request.withinMillis)
+    )
+  }
 
 const textOf = Effect.fnUntraced(function* (response: HttpClientResponse) {
   const { headers } = response
@@ -125,8 +169,8 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
   )
 
 /** Over the `HttpClient` of an Effect program. */
-export const overHttpClient = (http: HttpClient.HttpClient): Transport =>
-  Effect.fnUntraced(
+export const overHttpClient = (http: HttpClient.HttpClient): Transport => {
+  const exchange = Effect.fnUntraced(
     function* ({ body, headers, method, token, url }: WireRequest) {
       const request = HttpClientRequest.make(method)(url, { headers })
       const signed = token === undefined ? request : HttpClientRequest.bearerToken(request, token)
@@ -140,3 +184,5 @@ export const overHttpClient = (http: HttpClient.HttpClient): Transport =>
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
     Effect.catchTag("HttpClientError", ({ cause }) => Effect.fail(new ConnectionLost({ cause })))
   )
+  return (request) => within(exchange(request), request.withinMillis)
+}
