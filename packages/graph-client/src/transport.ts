@@ -125,15 +125,13 @@ export const overFetch =
                 resume(Effect.fail(new TimeUp()))
                 stop.abort()
               }, timerMillis)
+        const settle = (exit: Effect.Effect<WireAnswer, ConnectionLost>): void => {
+          clearTimeout(timer)
+          resume(exit)
+        }
         exchanged(fetch, request, stop.signal).then(
-          (answer) => {
-            clearTimeout(timer)
-            resume(Effect.succeed(answer))
-          },
-          (cause: unknown) => {
-            clearTimeout(timer)
-            resume(Effect.fail(new ConnectionLost({ cause })))
-          }
+          (answer) => settle(Effect.succeed(answer)),
+          (cause: unknown) => settle(Effect.fail(new ConnectionLost({ cause })))
         )
         return Effect.sync(() => {
           clearTimeout(timer)
