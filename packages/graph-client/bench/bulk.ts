@@ -1,29 +1,44 @@
+// Many updates through a service that throttles as Intune does, some times as fast; beside our client, Microsoft's.
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"
+import { BatchRequestContent, BatchResponseContent, Client } from "@microsoft/microsoft-graph-client"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { type DeviceOutcome, GraphClient, publishedBudget, timesAsFast } from "../src/index.ts"
 import { machine } from "./machine.ts"
 import type { Behaviour, Seen } from "./throttled-service.ts"
 
-/** As fast as the published budget times this. */
-const times = Number(process.env["BENCH_TIMES"] ?? 10)
-const items = Number(process.env["BENCH_ITEMS"] ?? 2_000)
+/** How many updates, at the published limits so many times as fast. */
+const sizes = (process.env["BENCH_SIZES"] ?? "2000*10,20000*60").split(",").map((size) => {
+  const [items = 0, times = 1] = size.split("*").map(Number)
+  const budget = timesAsFast(publishedBudget, times)
+  const { limit, windowMillis } = budget.app.writes
+  return { items, budget, limit, windowMillis, perSecond: (limit * 1_000) / windowMillis }
+})
 
-const budget = timesAsFast(publishedBudget, times)
-const { limit, windowMillis } = budget.app.writes
-const floorSeconds = (items * windowMillis) / limit / 1_000
+type Size = (typeof sizes)[number]
 
-const calm = { latencyMillis: 40, limit, windowMillis, unavailable: 0, lostAfterWrite: 0, reset: 0, seed: 1 }
-const rough = { ...calm, unavailable: 0.01, lostAfterWrite: 0.005, reset: 0.002 }
+const calmAt = ({ limit, windowMillis }: Size): Behaviour => ({
+  latencyMillis: 40,
+  limit,
+  windowMillis,
+  unavailable: 0,
+  lostAfterWrite: 0,
+  reset: 0,
+  seed: 1
+})
+const roughAt = (size: Size): Behaviour => ({
+  ...calmAt(size),
+  unavailable: 0.01,
+  lostAfterWrite: 0.005,
+  reset: 0.002
+})
 
 const start = async (behaviour: Behaviour) => {
   const worker = new Worker(new URL("throttled-service.ts", import.meta.url), { workerData: behaviour })
   const [port] = (await once(worker, "message")) as [number]
   return {
-    baseUrl: `http://127.0.0.1:${port}/beta`,
+    root: `http://127.0.0.1:${port}`,
     seen: async (): Promise<Seen> => {
       worker.postMessage("seen")
       const [seen] = (await once(worker, "message")) as [Seen]
@@ -33,48 +48,132 @@ const start = async (behaviour: Behaviour) => {
   }
 }
 
-const changes = Array.from({ length: items }, (_, index) => ({
-  metricId: "allDevices",
-  deviceId: `device-${index}`,
-  update: { model: `model ${index}` }
-}))
+const changesFor = (items: number) =>
+  Array.from({ length: items }, (_, index) => ({
+    metricId: "allDevices",
+    deviceId: `device-${index}`,
+    update: { model: `model ${index}` }
+  }))
 
-const isRight = ({ models }: Seen, { change, kind }: DeviceOutcome): boolean => {
-  const isMade = models.get(change.deviceId) === change.update.model
-  return kind === "unknown" || (kind === "updated") === isMade
+type Change = ReturnType<typeof changesFor>[number]
+
+/** What a client said of a change; `undefined` when it knows that it does not know. */
+interface Said {
+  readonly change: Change
+  readonly isMade: boolean | undefined
 }
 
-const run = async (name: string, behaviour: Behaviour, mode: "batch" | "single"): Promise<void> => {
+/** Makes all changes, and tells what became of each. */
+type Way = (root: string, changes: ReadonlyArray<Change>, size: Size) => Promise<ReadonlyArray<Said>>
+
+const saidOf = ({ change, kind }: DeviceOutcome<Change>): Said => ({
+  change,
+  isMade: kind === "unknown" ? undefined : kind === "updated"
+})
+
+const ours =
+  (mode: "batch" | "single"): Way =>
+  async (root, changes, { budget }) => {
+    const program = GraphClient.use((graph) =>
+      Stream.runCollect(graph.updateDevices(Stream.fromIterable(changes), { mode }))
+    )
+    const client = GraphClient.layerFetch({ baseUrl: `${root}/beta`, budget })
+    return (await Effect.runPromise(Effect.provide(program, client))).map(saidOf)
+  }
+
+const pathOf = ({ deviceId, metricId }: Change): string =>
+  `/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/${metricId}/metricDevices/${deviceId}`
+
+const microsoft = (root: string) =>
+  Client.init({ baseUrl: `${root}/`, defaultVersion: "beta", authProvider: (done) => done(null, "any token") })
+
+/** So many single requests at once; its own handler repeats what is refused with 429, 503 or 504, three times. */
+const microsoftPool =
+  (atOnce: number): Way =>
+  async (root, changes) => {
+    const client = microsoft(root)
+    const left = changes.values()
+    const said: Array<Said> = []
+    const lane = async () => {
+      for (const change of left) {
+        const isMade = await client
+          .api(pathOf(change))
+          .patch(change.update)
+          .then(
+            () => true,
+            () => false
+          )
+        said.push({ change, isMade })
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, lane))
+    return said
+  }
+
+/** Batches of twenty, one after the other; it repeats no item of a batch. */
+const microsoftBatches: Way = async (root, changes) => {
+  const client = microsoft(root)
+  const said: Array<Said> = []
+  for (let from = 0; from < changes.length; from += 20) {
+    const part = changes.slice(from, from + 20)
+    const steps = part.map((change) => ({
+      id: change.deviceId,
+      request: new Request(`${root}/beta${pathOf(change)}`, {
+        method: "PATCH",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(change.update)
+      })
+    }))
+    const responses = await client
+      .api("/$batch")
+      .post(await new BatchRequestContent(steps).getContent())
+      .then(
+        (body) => new BatchResponseContent(body),
+        () => undefined
+      )
+    for (const change of part) said.push({ change, isMade: responses?.getResponseById(change.deviceId)?.ok === true })
+  }
+  return said
+}
+
+const run = async (name: string, way: Way, size: Size, behaviour: Behaviour, items = size.items): Promise<void> => {
   const service = await start(behaviour)
-  const client = GraphClient.layer({ baseUrl: service.baseUrl, budget })
-  const program = GraphClient.use((graph) =>
-    Stream.runCollect(graph.updateDevices(Stream.fromIterable(changes), { mode }))
-  ).pipe(Effect.provide(Layer.provide(client, FetchHttpClient.layer)))
   const startedAt = performance.now()
-  const outcomes = await Effect.runPromise(program)
+  const said = await way(service.root, changesFor(items), size)
   const seconds = (performance.now() - startedAt) / 1_000
-  const seen = await service.seen()
+  const { models, refused } = await service.seen()
   await service.stop()
-  const count = (kind: string) => outcomes.filter((outcome) => outcome.kind === kind).length
-  const wrong = outcomes.filter((outcome) => !isRight(seen, outcome)).length + Math.abs(items - outcomes.length)
+  const made = ({ change }: Said) => models.get(change.deviceId) === change.update.model
+  const wrong = said.filter((one) => one.isMade !== undefined && one.isMade !== made(one)).length
   console.log(
     [
+      items,
+      behaviour.unavailable > 0 ? "rough" : "calm",
       name,
-      mode,
       `${seconds.toFixed(1)} s`,
-      `${(seconds / floorSeconds).toFixed(3)} x`,
-      `${seen.refused} refused`,
-      `${seen.requests} requests`,
-      `${count("updated")} updated`,
-      `${count("failed") + count("refused")} failed`,
-      `${count("unknown")} unknown`,
-      `${wrong} wrong`
+      `${(seconds / (items / size.perSecond)).toFixed(3)} ×`,
+      `${refused} refused with 429`,
+      `${items - models.size} not made`,
+      `${said.filter(({ isMade }) => isMade === undefined).length} unknown`,
+      `${wrong + Math.abs(items - said.length)} wrongly told`
     ].join(" | ")
   )
 }
 
-console.log(`${machine()}; ${items} updates, ${limit} in ${windowMillis} ms, floor ${floorSeconds.toFixed(1)} s`)
-await run("calm", calm, "batch")
-await run("calm", calm, "single")
-await run("rough", rough, "batch")
-await run("rough", rough, "single")
+console.log(machine())
+for (const size of sizes) {
+  console.log(
+    `${size.items} updates, ${size.limit} in ${size.windowMillis} ms, floor ${(size.items / size.perSecond).toFixed(1)} s`
+  )
+  for (const behaviour of [calmAt(size), roughAt(size)]) {
+    await run("batches", ours("batch"), size, behaviour)
+    await run("single", ours("single"), size, behaviour)
+  }
+  if (size !== sizes[0]) continue
+  for (const behaviour of [calmAt(size), roughAt(size)]) {
+    // One after the other it would take the latency of each: a quarter of them shows that.
+    await run("Microsoft's client, one by one", microsoftPool(1), size, behaviour, size.items / 4)
+    await run("Microsoft's client, 20 at once", microsoftPool(20), size, behaviour)
+    await run("Microsoft's client, batches", microsoftBatches, size, behaviour)
+  }
+}

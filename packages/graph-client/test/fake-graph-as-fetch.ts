@@ -27,7 +27,7 @@ globalThis.fetch = fakeGraph(({ body, headers, method, url }) => {
   if (url.pathname.endsWith("/$batch")) {
     const { requests } = body as { readonly requests: ReadonlyArray<Item> }
     return Response.json({
-      responses: requests.map((item) => ({ id: item.id, ...deviceOf(item.url, item.body) })).toReversed()
+      responses: requests.map(({ id, url, body }) => Object.assign(deviceOf(url, body), { id })).toReversed()
     })
   }
   if (/\/device-\d+$/.test(url.pathname)) {
