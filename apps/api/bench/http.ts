@@ -55,7 +55,8 @@ const load = async (url: string, script: string): Promise<Measured> => {
   let output = ""
   child.stdout.on("data", (chunk) => (output += chunk))
   await once(child, "close")
-  if (/Non-2xx|Socket errors/.test(output) || !/Requests\/sec/.test(output)) throw new Error(`not every request succeeded: ${output}`)
+  if (/Non-2xx|Socket errors/.test(output) || !/Requests\/sec/.test(output))
+    throw new Error(`not every request succeeded: ${output}`)
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
     medianMillis: millisIn(output, "50"),
