@@ -6,10 +6,9 @@ import { join } from "node:path"
 import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { Hono } from "hono"
-import { pino } from "pino"
 import { type Log, createApp, silent } from "../src/app.ts"
 import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
-import { logLines } from "../src/log-lines.ts"
+import { lineLog, logLines } from "../src/log-lines.ts"
 import { createRehearsal } from "../src/rehearsal.ts"
 import { httpServer } from "../src/service.ts"
 
@@ -62,7 +61,9 @@ const variants: Readonly<Record<string, () => Promise<RequestListener> | Request
 
 const serverOf = async () => {
   const listener = await variants[variant]?.()
-  return listener === undefined ? httpServer(await app("file", true, pino(logLines()))) : createServer(listener)
+  return listener === undefined
+    ? httpServer(await app("file", true, lineLog(logLines(), "info")))
+    : createServer(listener)
 }
 
 const server = await serverOf()

@@ -16,5 +16,5 @@ export const jsonOf = (device: WholeDevice): string => {
   return JSON.stringify(properties)
 }
 
-/** The device that `jsonOf` wrote. */
+/** The device that `jsonOf` wrote, with its properties in that order. */
 export const deviceIn = (json: string): WholeDevice => JSON.parse(json) as WholeDevice

@@ -5,10 +5,10 @@ import { hasUnknownMember, jsonOf } from "./device-json.ts"
 import type { Collection, Existing } from "./device-store.ts"
 import type { DeviceRow, Stored, Tables } from "./migrations.ts"
 
-const columnsOf = (device: WholeDevice): Omit<DeviceRow, "tenant" | "metric"> => ({
+const columnsOf = (device: WholeDevice, json = jsonOf(device)): Omit<DeviceRow, "tenant" | "metric"> => ({
   ...device,
   hasUnknownMember: hasUnknownMember(device),
-  json: jsonOf(device)
+  json
 })
 
 type Column = keyof ReturnType<typeof columnsOf>
@@ -88,7 +88,8 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
       before: WholeDevice,
       after: WholeDevice
     ): Promise<string | undefined> => {
-      const columns = columnsOf(after)
+      // It was made from what the store gave: nothing but properties, in their order.
+      const columns = columnsOf(after, JSON.stringify(after))
       const isInPlace = indexed.every((name) => after[name] === before[name])
       const [statement, names] = isInPlace ? [updateUnindexed, unindexed] : [update, written]
       await statement(on, [...names.map((name) => columns[name]), tenant, metric, after.id])

@@ -1,4 +1,5 @@
 import { pino } from "pino"
+import type { Log } from "./app.ts"
 
 const flushMillis = 250
 const mostLines = 64
@@ -6,8 +7,8 @@ const mostLines = 64
 let millis = 0
 let stamp = ""
 
-/** The time as pino writes it into a line; made once for all lines of a millisecond. */
-export const timestamp = (): string => {
+/** The time as it stands in a line; made once for all lines of a millisecond. */
+const timestamp = (): string => {
   const now = Date.now()
   if (now !== millis) {
     millis = now
@@ -49,5 +50,21 @@ export const logLines = (): LogLines => {
       pass()
       stderr.flushSync()
     }
+  }
+}
+
+/**
+ * The log of a service as lines of JSON, those of pino: it writes what failed, which takes care. What is known of each
+ * request is plain, and takes a third of the time without it.
+ */
+export const lineLog = (lines: LogLines, level: "info" | "error" | "off"): Log => {
+  const careful = pino({ base: null, level: level === "off" ? "silent" : level, timestamp }, lines)
+  return {
+    info:
+      level === "info"
+        ? (facts, message) =>
+            lines.write(`{"level":30${timestamp()},${JSON.stringify({ ...facts, msg: message }).slice("{".length)}\n`)
+        : () => {},
+    error: (facts, message) => careful.error(facts, message)
   }
 }

@@ -1,9 +1,8 @@
 import { constants } from "node:os"
 import { parseArgs } from "node:util"
-import { pino } from "pino"
 import { readSettings, settingsTable } from "./config.ts"
 import { exitCode, fail } from "./exit.ts"
-import { logLines, timestamp } from "./log-lines.ts"
+import { lineLog, logLines } from "./log-lines.ts"
 import { packageVersion } from "./package-version.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
@@ -44,8 +43,7 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
 
   const lines = logLines()
   process.on("exit", lines.flush)
-  const level = settings.data.log === "off" ? "silent" : settings.data.log
-  const log = pino({ base: null, level, timestamp }, lines)
+  const log = lineLog(lines, settings.data.log)
 
   let service: Service
   try {
