@@ -171,7 +171,7 @@ try {
     "a page of 100": async (id) => (await store.page(collection, id, 100)).json,
     "100 that are capable": matching("upgradeEligibility eq 'capable'"),
     "100 of unknown eligibility": matching("upgradeEligibility eq 'unknown'"),
-    "100 of an eligibility that none has": matching("upgradeEligibility eq 'unknownFutureValue'"),
+    "100 of a name that none has": matching("deviceName eq 'nobody'"),
     "100 that meet the goals": matching("healthStatus eq 'meetingGoals'"),
     "by name": (id) => byName(id < "8" ? "" : id)
   }

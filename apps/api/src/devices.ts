@@ -175,7 +175,7 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
     const value = stored ?? page.devices.map((device) => JSON.stringify(tagged(writing, device))).join(",")
     const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
     return {
-      body: Buffer.from(`${front}${value}]}`),
+      body: `${front}${value}]}`,
       headers: headersFor(writing, preferenceApplied ? size : undefined),
       nextLink: link
     }

@@ -17,38 +17,41 @@ const recentOver = (most?: number) => {
 }
 
 describe("recent answers", () => {
-  it("are given again until somebody writes", async () => {
+  it("are given again until somebody writes, from the second time on", async () => {
     const { state, ask } = recentOver()
-    expect([await ask("a"), await ask("b"), await ask("a")]).toEqual(["a 1", "b 2", "a 1"])
+    expect([await ask("a"), await ask("a"), await ask("a")]).toEqual(["a 1", "a 2", "a 2"])
+    expect([await ask("b"), await ask("b"), await ask("b"), await ask("a")]).toEqual(["b 3", "b 4", "b 4", "a 2"])
     state.version = "2"
-    expect([await ask("a"), await ask("a"), await ask("b")]).toEqual(["a 3", "a 3", "b 4"])
+    expect([await ask("a"), await ask("a"), await ask("a")]).toEqual(["a 5", "a 6", "a 6"])
   })
 
   it("are none where nobody knows whether something was written", async () => {
     const { state, ask } = recentOver()
     state.version = undefined
-    expect([await ask("a"), await ask("a")]).toEqual(["a 1", "a 2"])
+    expect([await ask("a"), await ask("a"), await ask("a")]).toEqual(["a 1", "a 2", "a 3"])
   })
 
   it("are not kept when somebody wrote while they were made", async () => {
     const { state, recent, ask } = recentOver()
+    await ask("a")
     await recent("a", async () => {
       state.version = "2"
       return answer("half old")
     })
-    expect(await ask("a")).toBe("a 1")
+    expect([await ask("a"), await ask("a"), await ask("a")]).toEqual(["a 2", "a 3", "a 3"])
   })
 
   it("are not kept when they fail", async () => {
     const { recent, ask } = recentOver()
+    await ask("a")
     await expect(recent("a", () => Promise.reject(new Error("lost")))).rejects.toThrow("lost")
-    expect(await ask("a")).toBe("a 1")
+    expect(await ask("a")).toBe("a 2")
   })
 
   it("take no more memory than they may: the oldest go first", async () => {
-    const { ask } = recentOver("a 1b 2".length)
-    expect([await ask("a"), await ask("b"), await ask("c")]).toEqual(["a 1", "b 2", "c 3"])
-    expect([await ask("b"), await ask("a")]).toEqual(["b 2", "a 4"])
+    const { ask } = recentOver("a 2b 4".length)
+    for (const key of ["a", "a", "b", "b", "c", "c"]) await ask(key)
+    expect([await ask("b"), await ask("c"), await ask("a")]).toEqual(["b 4", "c 6", "a 7"])
   })
 })
 
@@ -59,7 +62,7 @@ describe.each(storeKinds)("a list that was answered before, with the store in %s
     const bodies = () =>
       Promise.all(shapes.map(async (shape) => (await opened.app.request(encodeURI(`${devicesPath}${shape}`))).text()))
     const before = await bodies()
-    expect(await bodies()).toEqual(before)
+    for (let time = 0; time < 3; time++) expect(await bodies()).toEqual(before)
     await opened.app.request(`${devicesPath}/a`, jsonRequest("PATCH", { model: "X" }))
     const updated = await bodies()
     for (const [index, body] of updated.entries()) expect(body).not.toBe(before[index])
@@ -72,6 +75,8 @@ describe.each(storeKinds)("a list that was answered before, with the store in %s
     await using opened = await openedApp(kind, ["a", "b"])
     const asked = async (headers: Readonly<Record<string, string>>) =>
       (await opened.app.request(devicesPath, { headers })).text()
+    await asked({})
+    await asked({})
     const plain = await asked({})
     const bare = await asked({ accept: "application/json;odata.metadata=none" })
     const short = await asked({ prefer: "odata.maxpagesize=1" })
@@ -90,7 +95,7 @@ it.each(["file", "postgres"] as const)("a list shows what another process wrote 
     const page = (await (await app.request(`${devicesPath}?$select=model`)).json()) as { readonly value: unknown }
     return page.value
   }
-  expect(await models()).toEqual([{ model: null }])
+  for (let time = 0; time < 3; time++) expect(await models()).toEqual([{ model: null }])
   await other.update(standing, "a", { model: "theirs" })
   expect(await models()).toEqual([{ model: "theirs" }])
   await store.close()
