@@ -9,7 +9,7 @@ import { machine } from "./machine.ts"
 import type { Behaviour, Seen } from "./throttled-service.ts"
 
 /** How many updates, at the published limits so many times as fast. */
-const sizes = (process.env["BENCH_SIZES"] ?? "2000*10,20000*30").split(",").map((size) => {
+const sizes = (process.env["BENCH_SIZES"] ?? "2000*10,20000*10").split(",").map((size) => {
   const [items = 0, times = 1] = size.split("*").map(Number)
   const budget = timesAsFast(publishedBudget, times)
   const { limit, windowMillis } = budget.app.writes
