@@ -12,6 +12,8 @@ export type Prepared<Tables, Row> = (
 export interface Database<Tables> {
   readonly kysely: Kysely<Tables>
   readonly product: "SQLite" | "PostgreSQL"
+  /** The file of a SQLite database that is not in memory. */
+  readonly file?: string | undefined
   /**
    * Runs work as one transaction; committed, and durable, when the promise resolves. In SQLite it excludes all other
    * work; in PostgreSQL only that on the rows which it has locked.

@@ -2,7 +2,7 @@ import { type PropertyName, type WholeDevice, propertyNames } from "@workanywher
 import type { CompiledQuery, Kysely } from "kysely"
 import type { Database, Prepared } from "./database.ts"
 import { hasUnknownMember, jsonOf } from "./device-json.ts"
-import type { Collection, Existing } from "./device-store.ts"
+import type { Collection, Existing, JsonRow } from "./device-store.ts"
 import type { DeviceRow, Stored, Tables } from "./migrations.ts"
 
 const columnsOf = (device: WholeDevice, json = jsonOf(device)): Omit<DeviceRow, "tenant" | "metric"> => ({
@@ -81,19 +81,19 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
       findToUpdate(on, [tenant, metric, id]),
     page: (on: Kysely<Tables>, { tenant, metric }: Collection, after: string, limit: number) =>
       page(on, [tenant, metric, after, limit]),
-    /** Gives the JSON that was written, if it is for everyone. */
+    /** Gives what was written. */
     update: async (
       on: Kysely<Tables>,
       { tenant, metric }: Collection,
       before: WholeDevice,
       after: WholeDevice
-    ): Promise<string | undefined> => {
+    ): Promise<JsonRow> => {
       // It was made from what the store gave: nothing but properties, in their order.
       const columns = columnsOf(after, JSON.stringify(after))
       const isInPlace = indexed.every((name) => after[name] === before[name])
       const [statement, names] = isInPlace ? [updateUnindexed, unindexed] : [update, written]
       await statement(on, [...names.map((name) => columns[name]), tenant, metric, after.id])
-      return columns.hasUnknownMember ? undefined : columns.json
+      return columns
     },
     /** With no word on existing devices, one is a failure. */
     insert: (

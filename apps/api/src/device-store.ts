@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises"
-import { type DeviceUpdate, type WholeDevice, applyUpdate, standingMetrics } from "@workanywhere/domain"
+import { type DeviceUpdate, type WholeDevice, standingMetrics } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Settings } from "./config.ts"
 import { type Database, type Use, openDatabase } from "./database.ts"
@@ -9,9 +9,11 @@ import { type Order, type Position, orderById } from "./device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import { type ScanOptions, isQuick, scansOf } from "./device-scan.ts"
 import { devicesInStatement, statementsFor } from "./device-statements.ts"
+import { type UpdateFacts, beforeWrite, deviceUpdate } from "./device-update.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type MetricStore, holdMetric, isStanding, metricStore } from "./metric-store.ts"
 import { type DeviceRow, type Tables, migrate, pageTokenSecret } from "./migrations.ts"
+import { updateThread } from "./update-thread.ts"
 
 /** Whose rows everyone sees while nobody has to prove who they are. */
 export const localTenant = "local"
@@ -129,8 +131,6 @@ export interface DeviceStore {
   readonly close: () => Promise<void>
 }
 
-const anything: Expectation = () => true
-
 const nobody = new AbortController().signal
 const waitsForever = (): AbortSignal => nobody
 
@@ -169,6 +169,13 @@ const pageOf = (rows: ReadonlyArray<JsonRow>, more: boolean): DevicePage => ({
   more
 })
 
+const writtenAs = ({ json, hasUnknownMember }: JsonRow): WrittenDevice => ({
+  get device() {
+    return deviceIn(json)
+  },
+  json: hasUnknownMember ? undefined : json
+})
+
 /** The store over an open database that has its tables. */
 export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOptions): Promise<DeviceStore> => {
   const { kysely } = database
@@ -182,16 +189,13 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
-  const write = database.product === "SQLite" ? groupCommit<Kysely<Tables>>(database.transact) : database.transact
-
-  const findToUpdate = async (
-    transaction: Kysely<Tables>,
-    collection: Collection,
-    id: string
-  ): Promise<WholeDevice | undefined> => {
-    const { rows } = await statements.findToUpdate(transaction, collection, id)
-    return rows[0] && deviceIn(rows[0].json)
-  }
+  const thread = database.file === undefined ? undefined : updateThread(database.file)
+  const write =
+    database.product === "SQLite"
+      ? groupCommit<Kysely<Tables>, UpdateFacts>(database.transact, thread?.commit)
+      : database.transact
+  const updateIn = deviceUpdate(statements)
+  const findToUpdate = beforeWrite(statements)
 
   /** In the order of the keys, which is up to three times as fast: neighbours share pages of the indexes. */
   const insert = async (
@@ -275,24 +279,24 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         .executeTakeFirstOrThrow()
       return total
     },
-    update: (collection, id, update, expected = anything) =>
-      write(async (transaction) => {
-        const before = await findToUpdate(transaction, collection, id)
-        if (before === undefined) return undefined
-        if (!expected(before)) return "changed"
-        const after = applyUpdate(before, update)
-        return { device: after, json: await statements.update(transaction, collection, before, after) }
-      }),
+    update: async (collection, id, update, expected) => {
+      const facts = { collection, id, update }
+      const row = await write(
+        (transaction) => updateIn(transaction, facts, expected),
+        expected === undefined ? facts : undefined
+      )
+      return row === undefined || row === "changed" ? row : writtenAs(row)
+    },
     create: (collection, device) =>
       write(async (transaction) => {
         if (!(await holds(transaction, collection))) return "noMetric"
         return (await insert(transaction, collection, [device], "keep")) === 1 ? "created" : "exists"
       }),
-    remove: (collection, id, expected = anything) =>
+    remove: (collection, id, expected) =>
       write(async (transaction) => {
         const before = await findToUpdate(transaction, collection, id)
         if (before === undefined) return undefined
-        if (!expected(before)) return "changed"
+        if (expected !== undefined && !expected(before)) return "changed"
         await statements.remove(transaction, collection, id)
         return { device: before, json: undefined }
       }),
@@ -333,6 +337,9 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     ping: async () => {
       await sql`select 1`.execute(kysely)
     },
-    close: database.close
+    close: async () => {
+      await thread?.close()
+      await database.close()
+    }
   }
 }

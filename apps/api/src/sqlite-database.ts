@@ -150,6 +150,7 @@ export const sqliteDatabase = async <Tables>(
   return {
     kysely,
     product: "SQLite",
+    file: path === ":memory:" ? undefined : path,
     transact,
     transactAlone: transact,
     prepared,

@@ -1,28 +1,28 @@
 import { type Kysely, sql } from "kysely"
 import { describe, expect, it } from "vitest"
 import { openDatabase } from "../src/database.ts"
-import { groupCommit } from "../src/group-commit.ts"
+import { type HandOver, groupCommit } from "../src/group-commit.ts"
 
 interface Tables {
   readonly words: { readonly word: string }
 }
 
-const opened = async () => {
+const opened = async (handOver?: HandOver<string>) => {
   const { kysely, transact, close } = await openDatabase<Tables>("memory")
   await sql`create table words (word text not null unique)`.execute(kysely)
   let commits = 0
-  const write = groupCommit<Kysely<Tables>>(async (work) => {
+  const write = groupCommit<Kysely<Tables>, string>(async (work) => {
     const result = await transact(work)
     commits++
     return result
-  })
+  }, handOver)
   return {
     write,
-    add: (word: string) =>
+    add: (word: string, facts?: string) =>
       write(async (transaction) => {
         await transaction.insertInto("words").values({ word }).execute()
         return word
-      }),
+      }, facts),
     words: async () => {
       const rows = await kysely
         .selectFrom("words")
@@ -55,14 +55,14 @@ describe("writes that come at the same time", () => {
   it("share one commit, in the order they came, and each gets its own result", async () => {
     await using store = await opened()
     const words = Array.from({ length: 100 }, (_, index) => `w${index}`)
-    expect(await Promise.all(words.map(store.add))).toEqual(words)
+    expect(await Promise.all(words.map((word) => store.add(word)))).toEqual(words)
     expect(await store.words()).toEqual(words)
     expect(store.commits()).toBe(1)
   })
 
   it("do not undo each other when one fails", async () => {
     await using store = await opened()
-    const outcomes = await Promise.allSettled(["a", "b", "a", "c"].map(store.add))
+    const outcomes = await Promise.allSettled(["a", "b", "a", "c"].map((word) => store.add(word)))
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"])
     expect(await store.words()).toEqual(["a", "b", "c"])
   })
@@ -88,6 +88,41 @@ describe("writes that come at the same time", () => {
     commit()
     await Promise.all(acknowledged)
     expect(told).toEqual(["committed", "acknowledged 1", "acknowledged 2"])
+  })
+})
+
+describe("a group of writes that are told by facts", () => {
+  const add = (store: Awaited<ReturnType<typeof opened>>, word: string) => store.add(word, word)
+
+  it("is handed over as a whole, and each gets its own result of what was done elsewhere", async () => {
+    const handed: Array<ReadonlyArray<string>> = []
+    await using store = await opened(async (words) => {
+      handed.push(words)
+      return words.map((word) => `${word} elsewhere`)
+    })
+    expect(await Promise.all(["a", "b"].map((word) => add(store, word)))).toEqual(["a elsewhere", "b elsewhere"])
+    expect(handed).toEqual([["a", "b"]])
+    expect(await store.words()).toEqual([])
+  })
+
+  it("is made here when one of them is not told by facts, or nobody takes it", async () => {
+    const handed: Array<ReadonlyArray<string>> = []
+    await using store = await opened((words) => {
+      handed.push(words)
+      return undefined
+    })
+    expect(await Promise.all([add(store, "a"), store.add("b")])).toEqual(["a", "b"])
+    expect(handed).toEqual([])
+    expect(await Promise.all([add(store, "c"), add(store, "d")])).toEqual(["c", "d"])
+    expect(handed).toEqual([["c", "d"]])
+    expect(await store.words()).toEqual(["a", "b", "c", "d"])
+  })
+
+  it("is made here one by one when it was not made elsewhere, so that only the one at fault fails", async () => {
+    await using store = await opened(() => Promise.reject(new Error("not made")))
+    const outcomes = await Promise.allSettled(["a", "b", "a", "c"].map((word) => add(store, word)))
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"])
+    expect(await store.words()).toEqual(["a", "b", "c"])
   })
 })
 

@@ -1,0 +1,140 @@
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
+import type { DeviceUpdate } from "@workanywhere/domain"
+import { sql } from "kysely"
+import { describe, expect, it } from "vitest"
+import { openDatabase } from "../src/database.ts"
+import { deviceIn } from "../src/device-json.ts"
+import { deviceStoreOn } from "../src/device-store.ts"
+import type { UpdateFacts } from "../src/device-update.ts"
+import { type Tables, migrate } from "../src/migrations.ts"
+import { type UpdateThread, updateThread } from "../src/update-thread.ts"
+import { blankDevices, standing, temporaryFolder } from "./opened.ts"
+
+const ids = Array.from({ length: 20 }, (_, index) => `device ${String(index).padStart(2, "0")}`)
+
+/** A store file with devices, the store over it, and a thread for it. */
+const opened = async () => {
+  const folder = await temporaryFolder()
+  const file = join(folder.path, "devices.sqlite")
+  const database = await openDatabase<Tables>(`sqlite:${file}`)
+  await migrate(database)
+  const store = await deviceStoreOn(database)
+  await store.fillEmpty(standing, blankDevices(ids))
+  const thread = updateThread(file)
+  return {
+    store,
+    thread,
+    kysely: database.kysely,
+    [Symbol.asyncDispose]: async () => {
+      await thread.close()
+      await store.close()
+      await folder[Symbol.asyncDispose]()
+    }
+  }
+}
+
+const updates = (update: DeviceUpdate, which: ReadonlyArray<string> = ids): ReadonlyArray<UpdateFacts> =>
+  which.map((id) => ({ collection: standing, id, update }))
+
+/** Commits as soon as the thread is there. */
+const commit = async (thread: UpdateThread, group: ReadonlyArray<UpdateFacts>) => {
+  for (;;) {
+    const committed = thread.commit(group)
+    if (committed !== undefined) return committed
+    await setTimeout(5)
+  }
+}
+
+const refuseTheName = (name: string) =>
+  sql.raw(
+    `create trigger refusal before update on devices when new."deviceName" = '${name}' begin select raise(abort, 'refused'); end`
+  )
+
+describe("the thread for updates", () => {
+  it("is not there for a few updates, and takes a group when it has started", async () => {
+    await using opening = await opened()
+    expect(opening.thread.commit(updates({ model: "A" }, ids.slice(0, 3)))).toBeUndefined()
+    const rows = await commit(opening.thread, updates({ model: "B" }))
+    expect(rows.map((row) => row && deviceIn(row.json).model)).toEqual(ids.map(() => "B"))
+    expect(opening.thread.commit(updates({ model: "C" }, ids.slice(0, 1)))).toBeUndefined()
+  })
+
+  it("makes the updates of a device in their order, and says where there is none", async () => {
+    await using opening = await opened()
+    const [first = ""] = ids
+    const group = [
+      ...updates({ model: "A", windowsScore: 10 }, [first]),
+      ...updates({ model: "B" }, ["nobody"]),
+      ...updates({ model: "C", healthStatus: "unknownFutureValue" }, [first]),
+      ...updates({ serialNumber: null }, ids.slice(1))
+    ]
+    const [, missing, last] = await commit(opening.thread, group)
+    expect(missing).toBeUndefined()
+    expect(last && deviceIn(last.json)).toMatchObject({ id: first, model: "C", windowsScore: 10 })
+    expect(await opening.store.find(standing, first)).toMatchObject({ model: "C", windowsScore: 10 })
+  })
+
+  it("is seen by who reads here: in what is found, and in the version of the store", async () => {
+    await using opening = await opened()
+    const before = opening.store.version()
+    await commit(opening.thread, updates({ deviceName: "renamed" }))
+    expect(opening.store.version()).not.toBe(before)
+    expect((await opening.store.find(standing, ids[7] ?? ""))?.deviceName).toBe("renamed")
+  })
+
+  it("makes no update of a group in which one fails, and goes on with the next group", async () => {
+    await using opening = await opened()
+    await refuseTheName("bad").execute(opening.kysely)
+    const group = [...updates({ deviceName: "good" }), ...updates({ deviceName: "bad" }, ids.slice(0, 1))]
+    await expect(commit(opening.thread, group)).rejects.toThrow("no update of the group was made")
+    expect((await opening.store.find(standing, ids[5] ?? ""))?.deviceName).toBeNull()
+    await commit(opening.thread, updates({ deviceName: "good" }))
+    expect((await opening.store.find(standing, ids[5] ?? ""))?.deviceName).toBe("good")
+  })
+
+  it("that cannot open its file takes nothing, and says so", async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, "no.sqlite")
+    await writeFile(file, "this is no database ".repeat(100))
+    const thread = updateThread(file)
+    const warned = once(process, "warning")
+    expect(thread.commit(updates({ model: "A" }))).toBeUndefined()
+    expect(String((await warned)[0])).toContain("file is not a database")
+    expect(thread.commit(updates({ model: "A" }))).toBeUndefined()
+    await thread.close()
+  })
+})
+
+describe("a store with a thread for updates", () => {
+  it("makes every update once, whoever makes it, among deletions, reads and updates that fail", async () => {
+    await using opening = await opened()
+    await refuseTheName("bad").execute(opening.kysely)
+    const { store } = opening
+    const model = new Map<string, number>(ids.map((id) => [id, 0]))
+    let refused = 0
+    // Long enough for the thread to start, and to take most of the groups.
+    for (let round = 1; round <= 150; round++) {
+      const gone = ids[round] !== undefined && round % 4 === 0 ? ids[round] : undefined
+      const outcomes = await Promise.all([
+        ...ids.map(async (id) => {
+          const written = await store.update(standing, id, { windowsScore: round })
+          if (written !== undefined && written !== "changed") model.set(id, Number(written.device.windowsScore))
+          return written
+        }),
+        store.update(standing, "nobody", { windowsScore: round }),
+        ...(round % 3 === 0 ? [store.update(standing, ids[1] ?? "", { deviceName: "bad" }).catch(() => refused++)] : [])
+      ])
+      expect(outcomes.at(ids.length)).toBeUndefined()
+      if (gone !== undefined) {
+        await Promise.all([store.remove(standing, gone), store.update(standing, gone, { windowsScore: -1 })])
+        model.delete(gone)
+      }
+      for (const [id, score] of model) expect((await store.find(standing, id))?.windowsScore).toBe(score)
+    }
+    expect(refused).toBe(50)
+    expect((await store.page(standing, "", 100)).devices.map(({ id }) => id)).toEqual([...model.keys()])
+  })
+})
