@@ -233,10 +233,11 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       queryOptions(c.req.url, [])
       const update = await jsonBody(c, parseDeviceUpdate)
       const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
-      const { device, json } = writtenTo(written, metricId, deviceId)
+      const after = writtenTo(written, metricId, deviceId)
       refuseReadOnly(c, update)
       const writing = entityWriting(c, metricId)
-      return changed(c, entity(c, metricId, writing, (isStoredJson(writing) ? json : undefined) ?? device))
+      // The device is read from its JSON only where it has to be.
+      return changed(c, entity(c, metricId, writing, (isStoredJson(writing) ? after.json : undefined) ?? after.device))
     })
     .delete(devicePath, async (c) => {
       const { metricId, deviceId } = c.req.param()
