@@ -26,20 +26,28 @@ const tellOf = (writes: number): void => {
 /** Has a write done; one that is told by its facts as well may be done elsewhere, with the same result. */
 type Write<Transaction, Facts> = <A>(write: (transaction: Transaction) => Promise<A>, facts?: Facts) => Promise<A>
 
-/** Commits a group of writes somewhere else, by their facts; `undefined` where that is not to be. */
+/**
+ * Has a group of writes committed somewhere else, by their facts and after those that were handed over before;
+ * `undefined` where that is not to be. It fails when none of them was made.
+ */
 export type HandOver<Facts> = (group: ReadonlyArray<Facts>) => Promise<ReadonlyArray<unknown>> | undefined
 
 /**
  * Makes writes that come at the same time share one transaction, in the order they came: flushing to disk is what a
  * durable write costs, and a hundred of them then cost one flush. A promise settles only after the commit. When one
  * write fails, the group is rolled back and each of its writes runs again by itself, so that only the one at fault
- * fails; a write must therefore do nothing outside of its transaction. One group at a time, here or elsewhere.
+ * fails; a write must therefore do nothing outside of its transaction. What is made here waits for what was handed over.
  */
 export const groupCommit = <Transaction, Facts = never>(
   transact: <A>(work: (transaction: Transaction) => Promise<A>) => Promise<A>,
   handOver: HandOver<Facts> = () => undefined
 ): Write<Transaction, Facts> => {
+  type Group = ReadonlyArray<Job<Transaction, Facts>>
   let waiting: Array<Job<Transaction, Facts>> = []
+  /** What was handed over and not made. */
+  let returned: Array<Job<Transaction, Facts>> = []
+  let isFlushing = false
+  let lastHanded: Promise<unknown> | undefined
 
   const alone = async ({ write, resolve, reject }: Job<Transaction, Facts>): Promise<void> => {
     try {
@@ -51,46 +59,69 @@ export const groupCommit = <Transaction, Facts = never>(
     }
   }
 
-  const here = (group: ReadonlyArray<Job<Transaction, Facts>>): Promise<ReadonlyArray<unknown>> =>
-    transact(async (transaction) => {
-      const results: Array<unknown> = []
-      for (const { write } of group) results.push(await write(transaction))
-      return results
-    })
-
-  const elsewhere = (group: ReadonlyArray<Job<Transaction, Facts>>): ReturnType<HandOver<Facts>> => {
-    const told = group.flatMap(({ facts }) => (facts === undefined ? [] : [facts]))
-    return told.length === group.length ? handOver(told) : undefined
-  }
-
-  const together = async (group: ReadonlyArray<Job<Transaction, Facts>>): Promise<void> => {
-    const results = await (elsewhere(group) ?? here(group))
+  const settle = (group: Group, results: ReadonlyArray<unknown>): void => {
     tellOf(group.length)
     for (const [index, { resolve }] of group.entries()) resolve(results[index])
   }
 
-  const flush = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const group = waiting
-      waiting = []
-      const [first] = group
-      if (first !== undefined && group.length === 1) await alone(first)
-      else {
-        await together(group).catch(async () => {
-          for (const job of group) await alone(job)
-        })
-      }
-    }
-    flushing = false
+  const together = async (group: Group): Promise<void> => {
+    const results = await transact(async (transaction) => {
+      const each: Array<unknown> = []
+      for (const { write } of group) each.push(await write(transaction))
+      return each
+    })
+    settle(group, results)
   }
 
-  let flushing = false
+  const here = async (group: Group): Promise<void> => {
+    const [first] = group
+    if (first !== undefined && group.length === 1) return alone(first)
+    await together(group).catch(async () => {
+      for (const job of group) await alone(job)
+    })
+  }
+
+  /** Whether it could be handed over. */
+  const handedOver = (group: Group): boolean => {
+    const told = group.flatMap(({ facts }) => (facts === undefined ? [] : [facts]))
+    const results = told.length === group.length ? handOver(told) : undefined
+    if (results === undefined) return false
+    const handed = results.then(
+      (all) => settle(group, all),
+      () => {
+        returned.push(...group.map((job) => ({ ...job, facts: undefined })))
+        flushSoon()
+      }
+    )
+    lastHanded = handed
+    void handed.then(() => {
+      if (lastHanded === handed) lastHanded = undefined
+    })
+    return true
+  }
+
+  const flush = async (): Promise<void> => {
+    while (returned.length > 0 || waiting.length > 0) {
+      const group = [...returned, ...waiting]
+      returned = []
+      waiting = []
+      if (handedOver(group)) continue
+      while (lastHanded !== undefined) await lastHanded
+      await here(group)
+    }
+    isFlushing = false
+  }
+
+  const flushSoon = (): void => {
+    if (isFlushing) return
+    isFlushing = true
+    // The check phase comes after every socket that is ready has been read: that is the group.
+    setImmediate(() => void flush())
+  }
+
   return (write, facts) =>
     new Promise((resolve, reject) => {
       waiting.push({ write, facts, resolve: resolve as Job<Transaction, Facts>["resolve"], reject })
-      if (flushing) return
-      flushing = true
-      // The check phase comes after every socket that is ready has been read: that is the group.
-      setImmediate(() => void flush())
+      flushSoon()
     })
 }

@@ -63,16 +63,19 @@ const keyIn = (parentheses: string): string => {
   return /^'.*'$/s.test(inside) ? inside.slice(1, -1).replaceAll("''", "'") : inside
 }
 
-type Walk = { readonly found: true; readonly path: string } | { readonly found: false; readonly segment: string }
+/** Where a path leads, spelled the one way the routes have; or the first segment that leads nowhere. */
+type Walk =
+  | { readonly found: true; readonly path: string; readonly place: Place }
+  | { readonly found: false; readonly segment: string }
 
 /**
- * Follows a path through the tree. Names match in any case, and both ways to write a key are the same place:
- * `metricDevices('id')` and `metricDevices/id` (reference 3). What is found is spelled the one way the routes have.
+ * Follows segments through the tree. Names match in any case, and both ways to write a key are the same place:
+ * `metricDevices('id')` and `metricDevices/id` (reference 3).
  */
-const walk = (path: string): Walk => {
-  let place = root
-  let canonical = ""
-  for (const raw of path.slice(1, path.endsWith("/") ? -1 : undefined).split("/")) {
+const follow = (path: string, start: Place, startPath: string): Walk => {
+  let place = start
+  let canonical = startPath
+  for (const raw of path.split("/")) {
     const segment = decoded(raw)
     const parenthesis = segment.indexOf("(")
     const plain = place.segments?.get(segment.toLowerCase())
@@ -90,7 +93,23 @@ const walk = (path: string): Walk => {
       place = owner[1].key
     } else return { found: false, segment }
   }
-  return { found: true, path: canonical }
+  return { found: true, path: canonical, place }
+}
+
+/** Nearly all requests are for members of one collection, and to follow its path each time costs as much as a read. */
+let lastFolder = ""
+let lastWalk: Walk = { found: true, path: "", place: root }
+
+const walk = (path: string): Walk => {
+  const inner = path.slice(1, path.endsWith("/") ? -1 : undefined)
+  const end = inner.lastIndexOf("/")
+  if (end === -1) return follow(inner, root, "")
+  const folder = inner.slice(0, end)
+  if (folder !== lastFolder) {
+    lastWalk = follow(folder, root, "")
+    lastFolder = folder
+  }
+  return lastWalk.found ? follow(inner.slice(end + 1), lastWalk.place, lastWalk.path) : lastWalk
 }
 
 /** The path of a request as the routes spell it; one that leads nowhere stays as it is, and no route has it. */

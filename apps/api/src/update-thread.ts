@@ -4,17 +4,20 @@ import { Worker } from "node:worker_threads"
 import type { JsonRow } from "./device-store.ts"
 import type { UpdateFacts } from "./device-update.ts"
 
-/** What the thread is sent: an update and where it goes. The update is JSON, which is copied faster than an object. */
+/** An update as the thread is sent it. The update itself is JSON, which is copied faster than an object. */
 export type SentUpdate = readonly [tenant: string, metric: string, id: string, update: string]
 
-/** What it answers: that it is ready; what became of each update of a group; or that none of them was made. */
-export type ThreadAnswer = "ready" | ReadonlyArray<JsonRow | undefined> | "failed"
+/** What became of each update of a group; or that none of them was made. */
+export type GroupAnswer = ReadonlyArray<JsonRow | undefined> | "failed"
+
+/** What the thread says: that it is ready; or the answers to the groups that it committed at once, in their order. */
+export type ThreadAnswer = "ready" | ReadonlyArray<GroupAnswer>
 
 /** A thread that updates devices in a file, while this one reads and answers requests. */
 export interface UpdateThread {
   /**
-   * Has a group of updates committed; it fails when none of them was. `undefined` for a group that is made sooner here,
-   * and while there is no thread: it is started by the first group that is large enough. One group at a time.
+   * Has a group of updates committed after those before; it fails when none of them was. `undefined` while there is no
+   * thread, which is started by the first group that is large enough, and for a few updates that are made sooner here.
    */
   readonly commit: (updates: ReadonlyArray<UpdateFacts>) => Promise<ReadonlyArray<JsonRow | undefined>> | undefined
   readonly close: () => Promise<void>
@@ -22,47 +25,51 @@ export interface UpdateThread {
 
 /** A thread takes memory, and some 50 ms of a processor to start, which a few callers do not need. */
 const fewestToStart = 8
-/** To wake a thread and to be woken takes as long as two updates. */
-const fewestToHandOver = 3
+/** To wake a thread that sleeps, and to be woken by it, takes as long as two updates. */
+const fewestToWake = 3
 
 /** Readies a thread for updates in a SQLite file. */
 export const updateThread = (file: string): UpdateThread => {
   let worker: Worker | undefined
   let isReady = false
   let isClosed = false
-  let current: PromiseWithResolvers<ReadonlyArray<JsonRow | undefined>> | undefined
+  let unanswered: Array<PromiseWithResolvers<ReadonlyArray<JsonRow | undefined>>> = []
 
-  const settle = (answer: Exclude<ThreadAnswer, "ready">): void => {
-    worker?.unref()
-    if (answer === "failed") current?.reject(new Error("no update of the group was made"))
-    else current?.resolve(answer)
-    current = undefined
+  const settle = (answers: ReadonlyArray<GroupAnswer>): void => {
+    for (const [index, answer] of answers.entries()) {
+      if (answer === "failed") unanswered[index]?.reject(new Error("no update of the group was made"))
+      else unanswered[index]?.resolve(answer)
+    }
+    unanswered = unanswered.slice(answers.length)
+    if (unanswered.length === 0) worker?.unref()
   }
 
-  const start = (): void => {
-    worker = new Worker(new URL(`./update-thread-entry${extname(import.meta.filename)}`, import.meta.url), {
+  const start = (): Worker => {
+    const started = new Worker(new URL(`./update-thread-entry${extname(import.meta.filename)}`, import.meta.url), {
       workerData: file
     })
-    worker.unref()
-    worker.on("message", (answer: ThreadAnswer) => {
+    started.unref()
+    started.on("message", (answer: ThreadAnswer) => {
       if (answer === "ready") isReady = true
       else settle(answer)
     })
-    worker.on("error", (error) => {
+    started.on("error", (error) => {
       process.emitWarning(`the thread for updates ended, and they are made without it: ${error.message}`)
     })
-    worker.on("exit", () => {
+    started.on("exit", () => {
       isReady = false
-      settle("failed")
+      settle(unanswered.map(() => "failed"))
     })
+    return started
   }
 
   return {
     commit: (updates) => {
-      if (worker === undefined && !isClosed && updates.length >= fewestToStart) start()
-      if (!isReady || updates.length < fewestToHandOver) return undefined
-      current = Promise.withResolvers()
-      worker?.ref()
+      if (worker === undefined && !isClosed && updates.length >= fewestToStart) worker = start()
+      if (!isReady || (unanswered.length === 0 && updates.length < fewestToWake)) return undefined
+      const answer = Promise.withResolvers<ReadonlyArray<JsonRow | undefined>>()
+      // Whoever waits for the answer is not to find the process gone.
+      if (unanswered.push(answer) === 1) worker?.ref()
       worker?.postMessage(
         updates.map(({ collection: { tenant, metric }, id, update }): SentUpdate => [
           tenant,
@@ -71,7 +78,7 @@ export const updateThread = (file: string): UpdateThread => {
           JSON.stringify(update)
         ])
       )
-      return current.promise
+      return answer.promise
     },
     close: async () => {
       isClosed = true
