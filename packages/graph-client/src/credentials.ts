@@ -38,9 +38,17 @@ export interface TokenNeed {
 export type TokenSource = (need: TokenNeed) => Effect.Effect<AccessToken, TokenUnavailable>
 
 /** The tokens of one client. */
+export interface Held {
+  /** `undefined` when the client has none. */
+  readonly token: Redacted.Redacted | undefined
+}
+
+/** Where the tokens of a client come from. */
 export interface Tokens {
   /** Whether it is always the same one, or none, so that nobody has to be asked. */
   readonly isFixed: boolean
+  /** The token to send at a time (milliseconds since the epoch), if nothing has to be done for it first. */
+  readonly inHand: (nowMillis: number) => Held | undefined
   /** The token to send now; `undefined` when the client has none. */
   readonly current: Effect.Effect<Redacted.Redacted | undefined, TokenUnavailable>
   /** Whether there is another token than the one that was refused; fetches it when nobody has yet. */
@@ -78,7 +86,7 @@ const hidden = (text: string, tokens: ReadonlyArray<string>): string => {
   return tokens.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
 }
 
-interface Held {
+interface Fetched {
   readonly token: Redacted.Redacted
   readonly expiresAtMillis: number
   readonly renewAtMillis: number
@@ -86,7 +94,7 @@ interface Held {
 
 const fromSource = (source: TokenSource): Tokens => {
   const lock = Semaphore.makeUnsafe(1)
-  let held: Held | undefined
+  let held: Fetched | undefined
   let sent: ReadonlyArray<string> = []
 
   const fetch = Effect.fn("GraphClient.token")(function* (need: TokenNeed) {
@@ -102,10 +110,10 @@ const fromSource = (source: TokenSource): Tokens => {
     return token
   })
 
-  const fresh = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    return held !== undefined && now < held.renewAtMillis ? held.token : undefined
-  })
+  const inHand = (nowMillis: number): Fetched | undefined =>
+    held !== undefined && nowMillis < held.renewAtMillis ? held : undefined
+
+  const fresh = Effect.map(Clock.currentTimeMillis, (now) => inHand(now)?.token)
 
   const fetched = Effect.gen(function* () {
     const already = yield* fresh
@@ -120,6 +128,7 @@ const fromSource = (source: TokenSource): Tokens => {
 
   return {
     isFixed: false,
+    inHand,
     current: Effect.flatMap(fresh, (token) =>
       token === undefined ? Semaphore.withPermit(lock, fetched) : Effect.succeed(token)
     ),
@@ -140,8 +149,10 @@ const fromSource = (source: TokenSource): Tokens => {
 /** The tokens of a client that was given one token, a source of them, or neither. */
 export const tokensOf = (token: Redacted.Redacted | TokenSource | undefined): Tokens => {
   if (typeof token === "function") return fromSource(token)
+  const held = { token }
   return {
     isFixed: true,
+    inHand: () => held,
     current: Effect.succeed(token),
     renew: () => Effect.succeed(false),
     hide: (text) => hidden(text, token === undefined ? [] : [Redacted.value(token)])

@@ -86,7 +86,16 @@ export interface Gate {
     terms: Terms,
     use: (pass: Pass) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TooLate, R>
+  /** Lets through what can go at once, and nothing else. */
+  readonly enterNow: (terms: Terms) => Admitted | undefined
   readonly pacing: () => Pacing
+}
+
+/** A request that was let through, until it leaves. */
+interface Admitted {
+  readonly pass: Pass
+  /** To be called once, when the request has ended. */
+  readonly leave: () => void
 }
 
 /** The part of a budget that may be sent at once after a pause; the rest is sent evenly. */
@@ -284,6 +293,14 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     }
   })
 
+  const canGoNow = (terms: Terms, limits: Limits, at: number): boolean =>
+    line.isEmpty() && waitMillis(terms, limits, at) <= 0
+
+  const enterNow = (terms: Terms, limits: Limits): Admitted | undefined => {
+    const at = now()
+    return canGoNow(terms, limits, at) ? admitted(admit(terms, limits, at), limits) : undefined
+  }
+
   const enter = (
     terms: Terms,
     limits: Limits,
@@ -292,7 +309,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
   ): Effect.Effect<number, TooLate> => {
     const at = now()
     const { cost, withinMillis } = terms
-    if (line.isEmpty() && waitMillis(terms, limits, at) <= 0) return Effect.succeed(admit(terms, limits, at))
+    if (canGoNow(terms, limits, at)) return Effect.succeed(admit(terms, limits, at))
     const ahead = line.costAhead(name, cost)
     const waitAtLeast = Math.max(0, closedUntil - at, nextAt - at) + ahead * millisEachAt(at, limits)
     if (waitAtLeast >= withinMillis || line.costOf(name) + cost > mostWaiting) {
@@ -324,6 +341,19 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     line.forEach(({ wake }) => wake.openUnsafe())
   }
 
+  const admitted = (granted: number, limits: Limits): Admitted => {
+    const closingsBefore = closings
+    return {
+      pass: { granted, throttledInRow, close: (millis) => close(millis, limits, closingsBefore) },
+      leave: () => {
+        const at = now()
+        inFlight -= granted
+        if (closingsBefore === closings) throttledInRow = 0
+        for (const window of limits.windows) window.answered(granted, at)
+      }
+    }
+  }
+
   const through =
     (limits: Limits): Gate["through"] =>
     (terms, use) =>
@@ -331,20 +361,8 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
         Effect.flatMap(
           Effect.flatMap(CurrentFlow, (flow) => enter(terms, limits, flow, restore)),
           (granted) => {
-            const closingsBefore = closings
-            const pass: Pass = {
-              granted,
-              throttledInRow,
-              close: (millis) => close(millis, limits, closingsBefore)
-            }
-            return Effect.onExit(restore(use(pass)), () =>
-              Effect.sync(() => {
-                const at = now()
-                inFlight -= granted
-                if (closingsBefore === closings) throttledInRow = 0
-                for (const window of limits.windows) window.answered(granted, at)
-              })
-            )
+            const { leave, pass } = admitted(granted, limits)
+            return Effect.onExit(restore(use(pass)), () => Effect.sync(leave))
           }
         )
       )
@@ -367,7 +385,12 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
   return {
     gate: (limits: Limits): Gate => {
       for (const { onAnswer } of limits.windows) onAnswer.add(wakeStuckHead)
-      return { largest: limits.largest, through: through(limits), pacing: () => pacing(limits) }
+      return {
+        largest: limits.largest,
+        through: through(limits),
+        enterNow: (terms) => enterNow(terms, limits),
+        pacing: () => pacing(limits)
+      }
     }
   }
 
@@ -436,6 +459,8 @@ const gatesByClock = new WeakMap<Clock.Clock, ReturnType<typeof makeGates>>()
 export interface Gates {
   /** The gate of a lane, shared with all clients of the same origin, tenant and app. */
   readonly at: (lane: Lane) => Effect.Effect<Gate>
+  /** The gates of those who live by a clock. */
+  readonly by: (clock: Clock.Clock) => Readonly<Record<Lane, Gate>>
 }
 
 /** Finds the gates of a client. */
@@ -450,5 +475,5 @@ export const gatesOf = (identity: Identity, ration: Ration): Gates => {
     known.set(clock, made)
     return made
   }
-  return { at: (lane) => Clock.clockWith((clock) => Effect.succeed(gatesFor(clock)[lane])) }
+  return { by: gatesFor, at: (lane) => Clock.clockWith((clock) => Effect.succeed(gatesFor(clock)[lane])) }
 }

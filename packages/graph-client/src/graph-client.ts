@@ -148,17 +148,17 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       reason: new Invalid({ issues })
     })
 
-  const call = Effect.fnUntraced(function* <A>(
+  const call = <A>(
     { body, keys = {}, method, query = "", route }: Call,
     schema: StandardSchemaV1<unknown, A>,
     bodyIssues: ReadonlyArray<Issue> = []
-  ) {
+  ): Effect.Effect<A, GraphError> => {
     const issues = [...keyIssues(keys), ...bodyIssues]
-    if (issues.length > 0) return yield* invalid(method, route, issues)
+    if (issues.length > 0) return Effect.fail(invalid(method, route, issues))
     const address = { method, template: templateOf(route), path: pathOf(route, keys), query }
     const request = { ...address, headers: preferences(), ...(body === undefined ? {} : { body }) }
-    return (yield* send(request, schema)).value
-  })
+    return Effect.map(send(request, schema), ({ value }) => value)
+  }
 
   const list = <A extends object>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
     const issues = [...keyIssues(keys), ...listIssues(options, names)]
@@ -219,11 +219,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
         if (issues.length > 0) return yield* invalid(rest.method, template, issues)
         const [path = ""] = url.split("?")
         const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
-        const { answer, value } = yield* send({ ...rest, ...address }, anything)
-        const headers = Object.entries(answer.headers ?? {}).flatMap(([name, text]) =>
-          text === undefined ? [] : [[name, text] as const]
-        )
-        return { status: answer.status, headers: Object.fromEntries(headers), body: value }
+        const { answer, headers, value } = yield* send({ ...rest, ...address }, anything)
+        return { status: answer.status, headers: headers(), body: value }
       })
     ),
 

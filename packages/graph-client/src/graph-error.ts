@@ -130,22 +130,13 @@ export class GraphError extends Data.TaggedError("GraphError")<
 export interface Answer {
   readonly status: number
   readonly text: string
-  /** All of them, in lower case; not part of what errors tell. */
-  readonly headers?: Readonly<Record<string, string | undefined>>
-  readonly requestId?: string
-  readonly retryAfter?: string
-  readonly date?: string
-  readonly diagnostic?: string
+  readonly requestId?: string | undefined
+  readonly retryAfter?: string | undefined
+  readonly date?: string | undefined
+  readonly diagnostic?: string | undefined
   /** What a claims challenge asks for: JSON. */
-  readonly claims?: string
+  readonly claims?: string | undefined
 }
-
-const answerHeaders = {
-  requestId: "request-id",
-  retryAfter: "retry-after",
-  date: "date",
-  diagnostic: "x-ms-ags-diagnostic"
-} as const
 
 const decodedClaims = (challenge: string | undefined): string | undefined => {
   const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
@@ -159,20 +150,29 @@ const decodedClaims = (challenge: string | undefined): string | undefined => {
   }
 }
 
-/** Keeps of an answer what errors tell of; header names are in lower case. */
-export const answerOf = (
-  status: number,
-  headers: Readonly<Record<string, string | undefined>>,
-  text: string
-): Answer => {
-  const answer: { -readonly [Name in keyof Answer]: Answer[Name] } = { status, text, headers }
-  for (const [name, header] of Object.entries(answerHeaders) as ReadonlyArray<[keyof typeof answerHeaders, string]>) {
-    const value = headers[header]
-    if (value !== undefined) answer[name] = value
+/**
+ * What errors tell of an answer. Looked up when it is asked for: to go through the headers of every answer would take as
+ * long as to read its body.
+ */
+export const answerOf = (status: number, header: (name: string) => string | undefined, text: string): Answer => ({
+  status,
+  text,
+  get requestId() {
+    return header("request-id")
+  },
+  get retryAfter() {
+    return header("retry-after")
+  },
+  get date() {
+    return header("date")
+  },
+  get diagnostic() {
+    return header("x-ms-ags-diagnostic")
+  },
+  get claims() {
+    return decodedClaims(header("www-authenticate"))
   }
-  const claims = decodedClaims(headers["www-authenticate"])
-  return claims === undefined ? answer : { ...answer, claims }
-}
+})
 
 /** One line that may be shown anywhere: control and format characters could redraw a terminal or forge a log line. */
 const shown = (text: string, longest: number): string =>

@@ -76,7 +76,7 @@ const byId = (responses: ReadonlyArray<Fields>): ReadonlyMap<string, ItemAnswer>
     if ((typeof id !== "string" && typeof id !== "number") || typeof status !== "number") continue
     const named = headersOf(headers)
     const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "")
-    const item: ItemAnswer = { answer: answerOf(status, named, text), headers: named, body }
+    const item: ItemAnswer = { answer: answerOf(status, (name) => named[name], text), headers: named, body }
     const other = found.get(String(id).toLowerCase())
     if (other === undefined || (!isDone(other) && isDone(item))) found.set(String(id).toLowerCase(), item)
   }

@@ -6,7 +6,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Lane } from "./budget.ts"
-import type { TokenUnavailable, Tokens } from "./credentials.ts"
+import type { Held, TokenUnavailable, Tokens } from "./credentials.ts"
 import type { Pass } from "./gate.ts"
 import {
   type Answer,
@@ -20,8 +20,15 @@ import {
   unreadable
 } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
-import { spanned, whenTraced } from "./spanned.ts"
-import type { ConnectionLost, TimeUp, Transport, WireAnswer, WireRequest } from "./transport.ts"
+import { isTraced, whenTraced } from "./spanned.ts"
+import {
+  type ConnectionLost,
+  type TimeUp,
+  type Transport,
+  type WireAnswer,
+  type WireRequest,
+  standardClock
+} from "./transport.ts"
 
 /**
  * One request. It can only go to the configured origin, because the origin is no part of it. Which may be repeated:
@@ -46,10 +53,24 @@ export interface GraphRequest {
 }
 
 /** What came back, and on which request. */
-export interface Received<A> {
+export interface Received<A> extends Success {
   readonly value: A
+}
+
+/** An answer that is not a refusal. */
+interface Success {
   readonly sent: Sent
   readonly answer: Answer
+  /** In lower case. */
+  readonly headers: () => Readonly<Record<string, string>>
+}
+
+/** An attempt that came to nothing, and how long to wait before the next; `undefined` where there is to be none. */
+interface Failure {
+  readonly sent: Sent
+  readonly token: Redacted.Redacted | undefined
+  readonly error: GraphError
+  readonly wait: number | undefined
 }
 
 /**
@@ -131,9 +152,8 @@ const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
   path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
 
 /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-export const hidden = (tokens: Tokens, answer: Answer): Answer => {
-  const { headers: _, status, text, ...named } = answer
-  const shown = Object.entries(named).map(([name, value]) => [name, tokens.hide(value)])
+export const hidden = (tokens: Tokens, { status, text, ...named }: Answer): Answer => {
+  const shown = Object.entries(named).map(([name, value]) => [name, value && tokens.hide(value)])
   return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
 }
 
@@ -196,23 +216,32 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     withinMillis
   })
 
+  /** What the end of an attempt means; `nowMillis` in milliseconds since the epoch. */
+  const outcomeOf = (
+    ended: Result.Result<WireAnswer, ConnectionLost | TimeUp>,
+    sent: Sent,
+    nowMillis: () => number
+  ): Result.Result<Success, GraphError> => {
+    if (Result.isFailure(ended)) {
+      return Result.fail(ended.failure._tag === "TimeUp" ? noAnswer(sent) : noConnection(sent, ended.failure))
+    }
+    const { header, headers, isTooLong, status, text } = ended.success
+    const answer = answerOf(status, header, text)
+    if (isTooLong) return Result.fail(unreadable(sent, withoutToken(answer), "more than 16 MiB"))
+    if (status >= 200 && status < 300) return Result.succeed({ sent, answer, headers })
+    return Result.fail(refusal(sent, withoutToken(answer), nowMillis()))
+  }
+
   const answered = (
     wire: Effect.Effect<WireAnswer, ConnectionLost | TimeUp>,
     sent: Sent
-  ): Effect.Effect<Answer, GraphError> =>
-    wire.pipe(
-      Effect.catchTag("ConnectionLost", (lost) => Effect.fail(noConnection(sent, lost))),
-      Effect.catchTag("TimeUp", () => Effect.fail(noAnswer(sent))),
-      Effect.flatMap(({ headers, isTooLong, status, text }) => {
-        const answer = answerOf(status, headers, text)
-        if (isTooLong) return Effect.fail(unreadable(sent, withoutToken(answer), "more than 16 MiB"))
-        if (status >= 200 && status < 300) return Effect.succeed(answer)
-        return Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusal(sent, withoutToken(answer), now)))
-      })
+  ): Effect.Effect<Success, GraphError> =>
+    Effect.flatMap(Effect.result(wire), (ended) =>
+      Clock.clockWith((clock) => Effect.fromResult(outcomeOf(ended, sent, () => clock.currentTimeMillisUnsafe())))
     )
 
   const attempt = (request: GraphRequest, sent: Sent, token: Redacted.Redacted | undefined, withinMillis: number) => {
-    const wire = transport(wireRequest(request, sent, token, withinMillis))
+    const wire = transport.exchange(wireRequest(request, sent, token, withinMillis))
     return whenTraced(answered(wire, sent), () =>
       answered(
         Effect.tap(wire, ({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
@@ -234,30 +263,21 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     )
   }
 
-  /** One attempt, and how long to wait before the next; being throttled closes the gate for all. */
-  const judged = Effect.fnUntraced(function* (
-    request: GraphRequest,
-    sent: Sent,
-    token: Redacted.Redacted | undefined,
-    pass: Pass,
-    until: number
-  ) {
-    const withinMillis = until - (yield* Clock.currentTimeMillis)
-    const outcome = yield* Effect.result(attempt(request, sent, token, withinMillis))
-    if (Result.isSuccess(outcome)) return { token, sent, answer: outcome.success, error: undefined }
-    const error = outcome.failure
+  /** How long to wait before the next attempt; being throttled closes the gate for all. */
+  const judged = (error: GraphError, sent: Sent, token: Redacted.Redacted | undefined, pass: Pass) => {
     const isThrottled = error.reason._tag === "Throttled"
-    const wait = yield* repeatAfterMillis(
-      error,
-      isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
-    )
-    if (isThrottled) pass.close(wait ?? 0)
-    return { token, sent, error, wait }
-  })
+    const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
+    return Effect.map(repeatAfterMillis(error, failures), (wait): Failure => {
+      if (isThrottled) pass.close(wait ?? 0)
+      return { token, sent, error, wait }
+    })
+  }
 
-  const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number) {
-    const { method, path, template, clientRequestId = crypto.randomUUID() } = request
-    let attempts = 0
+  /** Attempts until one succeeds or no other can; the first may have been made, and failed. */
+  const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number, first?: Failure) {
+    const { method, path, template } = request
+    const { clientRequestId = crypto.randomUUID() } = first?.sent ?? request
+    let attempts = first?.sent.attempts ?? 0
     let waitedMillis = 0
     let isUnknown = false
     let isRenewed = false
@@ -286,7 +306,10 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         // It may have expired in the queue.
         const current = waited > 0 ? yield* token : early
         attempts += 1
-        return yield* judged(request, sentSoFar(), current, pass, until)
+        const sent = sentSoFar()
+        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const outcome = yield* Effect.result(attempt(request, sent, current, withinMillis))
+        return Result.isSuccess(outcome) ? outcome.success : yield* judged(outcome.failure, sent, current, pass)
       })
       if (request.pass !== undefined) return yield* once(request.pass)
       queuedAt = yield* Clock.currentTimeMillis
@@ -294,12 +317,14 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     })
 
     return yield* Effect.gen(function* () {
+      let made = first
       while (true) {
-        const outcome = yield* paced()
-        if (outcome.error === undefined) return outcome
+        const outcome: Success | Failure = made ?? (yield* paced())
+        made = undefined
+        if (!("error" in outcome)) return outcome
         const { error, sent, wait } = outcome
         if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
-          return { sent, answer: { status: 204, text: "" } }
+          return { sent, answer: { status: 204, text: "" }, headers: () => ({}) }
         }
         isUnknown ||= isOutcomeUnknown(error)
         if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
@@ -324,34 +349,106 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     )
   })
 
-  return spanned(
-    "GraphClient.send",
-    Effect.fnUntraced(function* <A>(request: GraphRequest, schema: StandardSchemaV1<unknown, A>) {
-      const until = (yield* Clock.currentTimeMillis) + settings.deadlineMillis
-      const first = yield* exchange(request, until)
-      const { answer, sent } =
-        first.answer.status === 204 && request.method === "PATCH"
-          ? yield* exchange(readBackOf(request), until).pipe(
-              Effect.mapError((error) =>
-                amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
-              )
-            )
-          : first
-      const unexpected = (what: string) => {
-        const error = unreadable(sent, withoutToken(answer), what)
-        return isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error
-      }
-      const isDeleted = request.method === "DELETE"
-      if (!isDeleted && answer.text.trim() === "") return yield* unexpected("no body")
-      const body = yield* Effect.try({
-        try: (): unknown => (isDeleted ? undefined : JSON.parse(answer.text)),
-        catch: () => unexpected("a body that is not JSON")
+  /** Reads what came back as what was asked for. */
+  const read = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    success: Success
+  ): Effect.Effect<Received<A>, GraphError> => {
+    const { answer, sent } = success
+    const unexpected = (what: string) => {
+      const error = unreadable(sent, withoutToken(answer), what)
+      return Effect.fail(isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error)
+    }
+    const isDeleted = request.method === "DELETE"
+    if (!isDeleted && answer.text.trim() === "") return unexpected("no body")
+    let body: unknown
+    try {
+      body = isDeleted ? undefined : JSON.parse(answer.text)
+    } catch {
+      return unexpected("a body that is not JSON")
+    }
+    const received = (result: StandardSchemaV1.Result<A>) => {
+      if (result.issues === undefined) return Effect.succeed({ value: result.value, ...success })
+      const at = result.issues[0] === undefined ? "" : pathOf(result.issues[0])
+      return unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
+    }
+    const result = schema["~standard"].validate(body)
+    return result instanceof Promise
+      ? Effect.flatMap(
+          Effect.promise(() => result),
+          received
+        )
+      : received(result)
+  }
+
+  const readBack = (request: GraphRequest, until: number) =>
+    Effect.mapError(exchange(readBackOf(request), until), (error) =>
+      amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+    )
+
+  const finished = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    success: Success,
+    until: number
+  ): Effect.Effect<Received<A>, GraphError> =>
+    success.answer.status === 204 && request.method === "PATCH"
+      ? Effect.flatMap(readBack(request, until), (whole) => read(request, schema, whole))
+      : read(request, schema, success)
+
+  const inTurn = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    until: number,
+    first?: Failure
+  ): Effect.Effect<Received<A>, GraphError> =>
+    Effect.flatMap(exchange(request, until, first), (success) => finished(request, schema, success, until))
+
+  /**
+   * The first attempt where nobody has to be waited for: a token is there, and room at the gate. It then costs a third
+   * of what it costs as an effect of many parts. Whatever does not succeed goes on as one of those.
+   */
+  const atOnce = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    start: NonNullable<Transport["start"]>,
+    { token }: Held
+  ): Effect.Effect<Received<A>, GraphError> =>
+    Effect.callback((resume) => {
+      const { clientRequestId = crypto.randomUUID(), method, path, template } = request
+      const until = Date.now() + settings.deadlineMillis
+      const gate = settings.gates.by(standardClock)[laneOf(method)]
+      const admitted = gate.enterNow({ cost: 1, withinMillis: settings.deadlineMillis })
+      if (admitted === undefined) return resume(inTurn(request, schema, until))
+      const sent = { method, path, template, clientRequestId, attempts: 1, waitedMillis: 0 }
+      const stop = start(wireRequest(request, sent, token, settings.deadlineMillis), (ended) => {
+        const outcome = outcomeOf(ended, sent, Date.now)
+        if (Result.isSuccess(outcome)) {
+          admitted.leave()
+          return resume(finished(request, schema, outcome.success, until))
+        }
+        const failure = Effect.onExit(judged(outcome.failure, sent, token, admitted.pass), () =>
+          Effect.sync(admitted.leave)
+        )
+        resume(Effect.flatMap(failure, (first) => inTurn(request, schema, until, first)))
       })
-      const result = schema["~standard"].validate(body)
-      const read = result instanceof Promise ? yield* Effect.promise(() => result) : result
-      if (read.issues === undefined) return { value: read.value, sent, answer }
-      const at = read.issues[0] === undefined ? "" : pathOf(read.issues[0])
-      return yield* unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
+      return Effect.sync(() => {
+        stop()
+        admitted.leave()
+      })
     })
-  )
+
+  return (request, schema) =>
+    Effect.withFiber((fiber) => {
+      const clock = fiber.getRef(Clock.Clock)
+      const work = Effect.suspend(() =>
+        inTurn(request, schema, clock.currentTimeMillisUnsafe() + settings.deadlineMillis)
+      )
+      if (isTraced(fiber)) return Effect.withSpan(work, "GraphClient.send")
+      if (transport.start === undefined || clock !== standardClock || request.pass !== undefined) return work
+      const held = tokens.inHand(clock.currentTimeMillisUnsafe())
+      if (held === undefined) return work
+      return atOnce(request, schema, transport.start, held)
+    })
 }

@@ -3,6 +3,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
@@ -25,7 +26,8 @@ export interface WireRequest {
 /** What came back; names of headers are in lower case. */
 export interface WireAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly header: (name: string) => string | undefined
+  readonly headers: () => Readonly<Record<string, string>>
   /** As much of the body as was read. */
   readonly text: string
   /** Whether the body is longer than is read. */
@@ -38,14 +40,25 @@ export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{ readonl
 /** The answer took too long. */
 export class TimeUp extends Data.TaggedError("TimeUp")<{}> {}
 
-/** Sends one request, without following redirects; interruption ends it. */
-export type Transport = (request: WireRequest) => Effect.Effect<WireAnswer, ConnectionLost | TimeUp>
+/** How requests go out: one at a time, without following redirects. */
+export interface Transport {
+  /** Interruption ends it. */
+  readonly exchange: (request: WireRequest) => Effect.Effect<WireAnswer, ConnectionLost | TimeUp>
+  /**
+   * The same without Effect, where there is such a way, by the clock of this machine; it gives back what ends it, after
+   * which `settle` may still be called.
+   */
+  readonly start?: (
+    request: WireRequest,
+    settle: (outcome: Result.Result<WireAnswer, ConnectionLost | TimeUp>) => void
+  ) => () => void
+}
 
 const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<A, E | TimeUp> =>
   Effect.timeoutOrElse(effect, { duration: Math.max(0, millis), orElse: () => Effect.fail(new TimeUp()) })
 
-// The time of this machine, as opposed to that of a test.
-const standardClock = Effect.runSync(Clock.Clock)
+/** The time of this machine, as opposed to that of a test. */
+export const standardClock = Effect.runSync(Clock.Clock)
 
 /** A timer of the platform takes no more than that. */
 const longestTimerMillis = 2_147_483_647
@@ -108,43 +121,67 @@ const exchanged = async (
     signal
   })
   const { headers: received, status } = response
-  return { status, headers: Object.fromEntries(received), ...(await bodyOf(response)) }
+  const { isTooLong, text } = await bodyOf(response)
+  return {
+    status,
+    header: (name) => received.get(name) ?? undefined,
+    headers: () => Object.fromEntries(received),
+    text,
+    isTooLong
+  }
 }
 
 /** Straight over `fetch`: half of what the way over an `HttpClient` costs. */
-export const overFetch =
-  (fetch: typeof globalThis.fetch): Transport =>
-  (request) => {
-    const exchange = (timerMillis?: number): Effect.Effect<WireAnswer, ConnectionLost | TimeUp> =>
-      Effect.callback((resume) => {
-        const stop = new AbortController()
-        const timer =
-          timerMillis === undefined
-            ? undefined
-            : setTimeout(() => {
-                resume(Effect.fail(new TimeUp()))
-                stop.abort()
-              }, timerMillis)
-        const settle = (exit: Effect.Effect<WireAnswer, ConnectionLost>): void => {
-          clearTimeout(timer)
-          resume(exit)
-        }
-        exchanged(fetch, request, stop.signal).then(
-          (answer) => settle(Effect.succeed(answer)),
-          (cause: unknown) => settle(Effect.fail(new ConnectionLost({ cause })))
-        )
-        return Effect.sync(() => {
-          clearTimeout(timer)
-          stop.abort()
-        })
-      })
-    // A race against Effect's clock takes two more fibers, which only a test needs.
-    return Effect.flatMap(Clock.Clock, (clock) =>
-      clock === standardClock
-        ? exchange(Math.min(longestTimerMillis, Math.max(0, request.withinMillis)))
-        : within(exchange(), request.withinMillis)
+export const overFetch = (fetch: typeof globalThis.fetch): Transport => {
+  const start = (
+    request: WireRequest,
+    settle: (outcome: Result.Result<WireAnswer, ConnectionLost | TimeUp>) => void,
+    withinMillis = Infinity
+  ): (() => void) => {
+    const stop = new AbortController()
+    const timer =
+      withinMillis === Infinity
+        ? undefined
+        : setTimeout(
+            () => {
+              settle(Result.fail(new TimeUp()))
+              stop.abort()
+            },
+            Math.min(longestTimerMillis, Math.max(0, withinMillis))
+          )
+    exchanged(fetch, request, stop.signal).then(
+      (answer) => {
+        clearTimeout(timer)
+        settle(Result.succeed(answer))
+      },
+      (cause: unknown) => {
+        clearTimeout(timer)
+        settle(Result.fail(new ConnectionLost({ cause })))
+      }
     )
+    return () => {
+      clearTimeout(timer)
+      stop.abort()
+    }
   }
+
+  const exchange = (request: WireRequest, withinMillis?: number): Effect.Effect<WireAnswer, ConnectionLost | TimeUp> =>
+    Effect.callback((resume) => {
+      const stop = start(request, (outcome) => resume(Effect.fromResult(outcome)), withinMillis)
+      return Effect.sync(stop)
+    })
+
+  return {
+    start: (request, settle) => start(request, settle, request.withinMillis),
+    // A race against Effect's clock takes two more fibers, which only a test needs.
+    exchange: (request) =>
+      Effect.flatMap(Clock.Clock, (clock) =>
+        clock === standardClock
+          ? exchange(request, request.withinMillis)
+          : within(exchange(request), request.withinMillis)
+      )
+  }
+}
 
 const textOf = Effect.fnUntraced(function* (response: HttpClientResponse) {
   const { headers } = response
@@ -175,12 +212,18 @@ export const overHttpClient = (http: HttpClient.HttpClient): Transport => {
       const response = yield* http.execute(
         body === undefined ? signed : HttpClientRequest.bodyText(signed, body, "application/json")
       )
-      return { status: response.status, headers: response.headers, ...(yield* textOf(response)) }
+      const { headers: received, status } = response
+      return {
+        status,
+        header: (name: string) => received[name],
+        headers: () => received,
+        ...(yield* textOf(response))
+      }
     },
     withoutRedirects,
     // The span of the HTTP client itself would show the query.
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
     Effect.catchTag("HttpClientError", ({ cause }) => Effect.fail(new ConnectionLost({ cause })))
   )
-  return (request) => within(exchange(request), request.withinMillis)
+  return { exchange: (request) => within(exchange(request), request.withinMillis) }
 }
