@@ -211,18 +211,18 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
   return GraphClient.of({
     updateDevices: makeUpdateDevices({ settings, send, postBatch, device }, changeRequest),
 
-    request: spanned(
-      "GraphClient.request",
-      Effect.fnUntraced(function* (single) {
-        const { template = "/{path}", url, ...rest } = single
-        const issues = singleIssues(single)
-        if (issues.length > 0) return yield* invalid(rest.method, template, issues)
-        const [path = ""] = url.split("?")
-        const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
-        const { answer, headers, value } = yield* send({ ...rest, ...address }, anything)
-        return { status: answer.status, headers: headers(), body: value }
-      })
-    ),
+    request: spanned("GraphClient.request", (single) => {
+      const { template = "/{path}", url, ...rest } = single
+      const issues = singleIssues(single)
+      if (issues.length > 0) return Effect.fail(invalid(rest.method, template, issues))
+      const [path = ""] = url.split("?")
+      const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
+      return Effect.map(send({ ...rest, ...address }, anything), ({ answer, headers, value }) => ({
+        status: answer.status,
+        headers: headers(),
+        body: value
+      }))
+    }),
 
     batch: (requests, options) => {
       const issues = batchIssues(requests)
@@ -231,43 +231,27 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 
     pacing: (lane, every) => pacingOf(settings, lane, every),
 
-    updateDevice: spanned(
-      "GraphClient.updateDevice",
-      Effect.fnUntraced(function* ({ deviceId, metricId }, update) {
-        const body = parseDeviceUpdate(update)
-        const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
-        return body.success
-          ? yield* call({ ...request, body: body.data }, device)
-          : yield* call(request, device, body.issues)
-      })
-    ),
+    updateDevice: spanned("GraphClient.updateDevice", ({ deviceId, metricId }, update) => {
+      const body = parseDeviceUpdate(update)
+      const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
+      return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
+    }),
 
-    getDevice: spanned(
-      "GraphClient.getDevice",
-      Effect.fnUntraced(function* ({ deviceId, metricId }: DeviceKey, options?: SelectOptions) {
-        const select = options?.select ?? []
-        const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
-        const query = queryOf(selectQuery(select))
-        return yield* call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
-      })
-    ),
+    getDevice: spanned("GraphClient.getDevice", ({ deviceId, metricId }: DeviceKey, options?: SelectOptions) => {
+      const select = options?.select ?? []
+      const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
+      const query = queryOf(selectQuery(select))
+      return call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
+    }),
 
-    createDevice: spanned(
-      "GraphClient.createDevice",
-      Effect.fnUntraced(function* (metricId, newDevice) {
-        const body = parseNewDevice(newDevice)
-        const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
-        return body.success
-          ? yield* call({ ...request, body: body.data }, device)
-          : yield* call(request, device, body.issues)
-      })
-    ),
+    createDevice: spanned("GraphClient.createDevice", (metricId, newDevice) => {
+      const body = parseNewDevice(newDevice)
+      const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
+      return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
+    }),
 
-    deleteDevice: spanned(
-      "GraphClient.deleteDevice",
-      Effect.fnUntraced(function* ({ deviceId, metricId }) {
-        yield* call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing)
-      })
+    deleteDevice: spanned("GraphClient.deleteDevice", ({ deviceId, metricId }) =>
+      Effect.asVoid(call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing))
     ),
 
     listDevices: (metricId, options = {}) =>
@@ -280,40 +264,24 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 
     listMetrics: () => rows("listMetrics", { route: routes.metrics, row: Metric, options: {} }),
 
-    getMetric: spanned(
-      "GraphClient.getMetric",
-      Effect.fnUntraced(function* (metricId) {
-        return yield* call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
-      })
+    getMetric: spanned("GraphClient.getMetric", (metricId) =>
+      call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
     ),
 
-    createMetric: spanned(
-      "GraphClient.createMetric",
-      Effect.fnUntraced(function* (body = {}) {
-        return yield* call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
-      })
+    createMetric: spanned("GraphClient.createMetric", (body = {}) =>
+      call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
     ),
 
-    updateMetric: spanned(
-      "GraphClient.updateMetric",
-      Effect.fnUntraced(function* (metricId, body = {}) {
-        const request = { method: "PATCH", route: routes.metric, keys: { metricId }, body } as const
-        return yield* call(request, metric, metricIssues(body))
-      })
+    updateMetric: spanned("GraphClient.updateMetric", (metricId, body = {}) =>
+      call({ method: "PATCH", route: routes.metric, keys: { metricId }, body }, metric, metricIssues(body))
     ),
 
-    deleteMetric: spanned(
-      "GraphClient.deleteMetric",
-      Effect.fnUntraced(function* (metricId) {
-        yield* call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing)
-      })
+    deleteMetric: spanned("GraphClient.deleteMetric", (metricId) =>
+      Effect.asVoid(call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing))
     ),
 
-    getHardwareReadiness: spanned(
-      "GraphClient.getHardwareReadiness",
-      Effect.fnUntraced(function* () {
-        return yield* call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
-      })
+    getHardwareReadiness: spanned("GraphClient.getHardwareReadiness", () =>
+      call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
     ),
 
     listModelPerformance: (options = {}) =>
@@ -324,11 +292,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
         names: modelPropertyNames
       }),
 
-    summarizeDevices: spanned(
-      "GraphClient.summarizeDevices",
-      Effect.fnUntraced(function* () {
-        return yield* call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
-      })
+    summarizeDevices: spanned("GraphClient.summarizeDevices", () =>
+      call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
     )
   })
 }

@@ -2,6 +2,7 @@ import type { Device, DeviceUpdate, KeyedDevice, NewDevice, PropertyName } from 
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -169,14 +170,24 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
   const signalOf = ({ signal }: Stoppable): AbortSignal =>
     signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal])
 
-  const run = async <A>(call: Effect.Effect<A, GraphError>, options: Stoppable = {}): Promise<A> => {
-    const signal = signalOf(options)
-    signal.throwIfAborted()
-    const exit = await runtime.runPromiseExit(call, { signal })
-    if (Exit.isSuccess(exit)) return exit.value
-    if (Cause.hasInterruptsOnly(exit.cause)) signal.throwIfAborted()
-    throw Cause.squash(exit.cause)
-  }
+  const runFork = Effect.runForkWith(runtime.runSync(Effect.context<GraphClient>()))
+  const calls = new Set<Fiber.Fiber<unknown, unknown>>()
+
+  /** By fibers of its own: to listen to a signal of the client for each call would be a tenth of what a call costs. */
+  const run = <A>(call: Effect.Effect<A, GraphError>, { signal }: Stoppable = {}): Promise<A> =>
+    new Promise((resolve, reject) => {
+      closing.signal.throwIfAborted()
+      signal?.throwIfAborted()
+      const fiber = runFork(call, signal === undefined ? {} : { signal })
+      calls.add(fiber)
+      fiber.addObserver((exit) => {
+        calls.delete(fiber)
+        if (Exit.isSuccess(exit)) return resolve(exit.value)
+        const stopped = [closing.signal, signal].find((one) => one?.aborted)
+        const isStopped = stopped !== undefined && Cause.hasInterruptsOnly(exit.cause)
+        reject(isStopped ? stopped.reason : Cause.squash(exit.cause))
+      })
+    })
 
   const iterable = <A, E>(rows: Stream.Stream<A, E>, options: Stoppable): AsyncIterable<A> =>
     Stream.toAsyncIterable(until(signalOf(options), rows))
@@ -206,6 +217,7 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
     summarizeDevices: (options) => run(client.summarizeDevices(), options),
     close: () => {
       closing.abort(new Error("the client was closed"))
+      for (const call of calls) call.interruptUnsafe()
       return runtime.dispose()
     }
   }

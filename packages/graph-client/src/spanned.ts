@@ -14,13 +14,11 @@ export const whenTraced = <A, E, R>(
   traced: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => (isTraced(fiber) ? traced() : effect))
 
-/** Gives what a function does a span, when somebody traces. */
+/** Gives what a function does a span, when somebody traces; it is called when its effect runs. */
 export const spanned =
   <Arguments extends ReadonlyArray<unknown>, A, E, R>(
     name: string,
     work: (...args: Arguments) => Effect.Effect<A, E, R>
   ): ((...args: Arguments) => Effect.Effect<A, E, R>) =>
-  (...args) => {
-    const effect = work(...args)
-    return whenTraced(effect, () => Effect.withSpan(effect, name))
-  }
+  (...args) =>
+    Effect.withFiber((fiber) => (isTraced(fiber) ? Effect.withSpan(work(...args), name) : work(...args)))
