@@ -89,10 +89,10 @@ const nothing: StandardSchemaV1<unknown, void> = {
 }
 
 /** Without it Graph shows members that it added to an enum later as `unknownFutureValue` (reference 1.4). */
+const unknownMembers = "include-unknown-enum-members"
+
 const preferences = (pageSize?: number) => ({
-  prefer: ["include-unknown-enum-members", ...(pageSize === undefined ? [] : [`odata.maxpagesize=${pageSize}`])].join(
-    ", "
-  )
+  prefer: pageSize === undefined ? unknownMembers : `${unknownMembers}, odata.maxpagesize=${pageSize}`
 })
 
 /** A list is proven by its keys, so they are fetched with every row, and taken out again where nobody asked for them. */

@@ -154,25 +154,40 @@ const decodedClaims = (challenge: string | undefined): string | undefined => {
  * What errors tell of an answer. Looked up when it is asked for: to go through the headers of every answer would take as
  * long as to read its body.
  */
-export const answerOf = (status: number, header: (name: string) => string | undefined, text: string): Answer => ({
-  status,
-  text,
-  get requestId() {
-    return header("request-id")
-  },
-  get retryAfter() {
-    return header("retry-after")
-  },
-  get date() {
-    return header("date")
-  },
-  get diagnostic() {
-    return header("x-ms-ags-diagnostic")
-  },
-  get claims() {
-    return decodedClaims(header("www-authenticate"))
+export const answerOf = (status: number, header: (name: string) => string | undefined, text: string): Answer =>
+  new NamedAnswer(status, header, text)
+
+class NamedAnswer implements Answer {
+  readonly status: number
+  readonly text: string
+  readonly #header: (name: string) => string | undefined
+
+  constructor(status: number, header: (name: string) => string | undefined, text: string) {
+    this.status = status
+    this.text = text
+    this.#header = header
   }
-})
+
+  get requestId() {
+    return this.#header("request-id")
+  }
+
+  get retryAfter() {
+    return this.#header("retry-after")
+  }
+
+  get date() {
+    return this.#header("date")
+  }
+
+  get diagnostic() {
+    return this.#header("x-ms-ags-diagnostic")
+  }
+
+  get claims() {
+    return decodedClaims(this.#header("www-authenticate"))
+  }
+}
 
 /** One line that may be shown anywhere: control and format characters could redraw a terminal or forge a log line. */
 const shown = (text: string, longest: number): string =>

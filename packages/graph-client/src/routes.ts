@@ -17,12 +17,18 @@ export const routes = {
 export type Keys = Readonly<Record<string, string>>
 
 /** Stricter than `encodeURIComponent`: a quote or bracket would be read as OData's key syntax and name another route. */
-const encoded = (key: string): string =>
-  encodeURIComponent(key).replaceAll(/[!'()*]/g, (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`)
+const encoded = (key: string): string => {
+  // Nearly every key is like that.
+  if (/^[\w.~-]+$/.test(key)) return key
+  return encodeURIComponent(key).replaceAll(/[!'()*]/g, (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`)
+}
 
 /** The path that a route has with these keys; each key stays within its segment. */
-export const pathTo = (template: string, keys: Keys): string =>
-  template.replaceAll(/\{(\w+)\}/g, (_, name: string) => encoded(keys[name] ?? ""))
+export const pathTo = (template: string, keys: Keys): string => {
+  let path = template
+  for (const name of Object.keys(keys)) path = path.replace(`{${name}}`, () => encoded(keys[name] ?? ""))
+  return path
+}
 
 const longestKey = 2_048
 
@@ -37,4 +43,4 @@ const wrongKey = (path: string, key: unknown): ReadonlyArray<Issue> => {
 
 /** What is wrong with the keys of a route; a caller may be JavaScript, so types are looked at too. */
 export const keyIssues = (keys: Keys): ReadonlyArray<Issue> =>
-  Object.entries(keys).flatMap(([name, key]) => wrongKey(name, key))
+  Object.keys(keys).flatMap((name) => wrongKey(name, keys[name]))

@@ -152,9 +152,17 @@ const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
   path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
 
 /** For answers that end in an error: a proxy or an echoing service may repeat the token in its page. */
-export const hidden = (tokens: Tokens, { status, text, ...named }: Answer): Answer => {
-  const shown = Object.entries(named).map(([name, value]) => [name, value && tokens.hide(value)])
-  return { status, text: tokens.hide(text), ...Object.fromEntries(shown) }
+export const hidden = (tokens: Tokens, answer: Answer): Answer => {
+  const shown = (text: string | undefined) => text && tokens.hide(text)
+  return {
+    status: answer.status,
+    text: tokens.hide(answer.text),
+    requestId: shown(answer.requestId),
+    retryAfter: shown(answer.retryAfter),
+    date: shown(answer.date),
+    diagnostic: shown(answer.diagnostic),
+    claims: shown(answer.claims)
+  }
 }
 
 /** The error of a request that could not leave in time. */
