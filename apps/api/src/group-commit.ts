@@ -47,7 +47,8 @@ export const groupCommit = <Transaction, Facts = never>(
   /** What was handed over and not made. */
   let returned: Array<Job<Transaction, Facts>> = []
   let isFlushing = false
-  let lastHanded: Promise<unknown> | undefined
+  /** Ends when all that was handed over has. */
+  let handed: Promise<unknown> = Promise.resolve()
 
   const alone = async ({ write, resolve, reject }: Job<Transaction, Facts>): Promise<void> => {
     try {
@@ -86,17 +87,13 @@ export const groupCommit = <Transaction, Facts = never>(
     const told = group.flatMap(({ facts }) => (facts === undefined ? [] : [facts]))
     const results = told.length === group.length ? handOver(told) : undefined
     if (results === undefined) return false
-    const handed = results.then(
+    handed = results.then(
       (all) => settle(group, all),
       () => {
         returned.push(...group.map((job) => ({ ...job, facts: undefined })))
         flushSoon()
       }
     )
-    lastHanded = handed
-    void handed.then(() => {
-      if (lastHanded === handed) lastHanded = undefined
-    })
     return true
   }
 
@@ -106,7 +103,7 @@ export const groupCommit = <Transaction, Facts = never>(
       returned = []
       waiting = []
       if (handedOver(group)) continue
-      while (lastHanded !== undefined) await lastHanded
+      await handed
       await here(group)
     }
     isFlushing = false

@@ -46,7 +46,9 @@ export const updateThread = (file: string): UpdateThread => {
 
   const start = (): Worker => {
     const started = new Worker(new URL(`./update-thread-entry${extname(import.meta.filename)}`, import.meta.url), {
-      workerData: file
+      workerData: file,
+      // Its garbage is short-lived; Node would let 128 MB of it gather before it is collected.
+      resourceLimits: { maxYoungGenerationSizeMb: 24 }
     })
     started.unref()
     started.on("message", (answer: ThreadAnswer) => {

@@ -91,16 +91,16 @@ describe("writes that come at the same time", () => {
   })
 })
 
-describe("a group of writes that are told by facts", () => {
-  const add = (store: Awaited<ReturnType<typeof opened>>, word: string) => store.add(word, word)
+const addByFacts = (store: Awaited<ReturnType<typeof opened>>, word: string) => store.add(word, word)
 
+describe("a group of writes that are told by facts", () => {
   it("is handed over as a whole, and each gets its own result of what was done elsewhere", async () => {
     const handed: Array<ReadonlyArray<string>> = []
     await using store = await opened(async (words) => {
       handed.push(words)
       return words.map((word) => `${word} elsewhere`)
     })
-    expect(await Promise.all(["a", "b"].map((word) => add(store, word)))).toEqual(["a elsewhere", "b elsewhere"])
+    expect(await Promise.all(["a", "b"].map((word) => addByFacts(store, word)))).toEqual(["a elsewhere", "b elsewhere"])
     expect(handed).toEqual([["a", "b"]])
     expect(await store.words()).toEqual([])
   })
@@ -111,16 +111,16 @@ describe("a group of writes that are told by facts", () => {
       handed.push(words)
       return undefined
     })
-    expect(await Promise.all([add(store, "a"), store.add("b")])).toEqual(["a", "b"])
+    expect(await Promise.all([addByFacts(store, "a"), store.add("b")])).toEqual(["a", "b"])
     expect(handed).toEqual([])
-    expect(await Promise.all([add(store, "c"), add(store, "d")])).toEqual(["c", "d"])
+    expect(await Promise.all([addByFacts(store, "c"), addByFacts(store, "d")])).toEqual(["c", "d"])
     expect(handed).toEqual([["c", "d"]])
     expect(await store.words()).toEqual(["a", "b", "c", "d"])
   })
 
   it("is made here one by one when it was not made elsewhere, so that only the one at fault fails", async () => {
     await using store = await opened(() => Promise.reject(new Error("not made")))
-    const outcomes = await Promise.allSettled(["a", "b", "a", "c"].map((word) => add(store, word)))
+    const outcomes = await Promise.allSettled(["a", "b", "a", "c"].map((word) => addByFacts(store, word)))
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"])
     expect(await store.words()).toEqual(["a", "b", "c"])
   })

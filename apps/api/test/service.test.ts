@@ -1,11 +1,14 @@
 import { once } from "node:events"
+import { readFile } from "node:fs/promises"
 import { request } from "node:http"
 import { connect } from "node:net"
+import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { defaultSettings } from "../src/config.ts"
 import { StartError, httpServer, startService } from "../src/service.ts"
 import { devicesPath, documentedId, openedApp } from "./opened.ts"
+import { smallHeap } from "./process.ts"
 
 const started = async () => {
   const { url, close } = await startService({ ...defaultSettings, port: 0, fleet: 1 })
@@ -35,6 +38,13 @@ const raw = async (url: string, message: string) => {
   socket.write(message)
   return await text(socket)
 }
+
+it.each(["package.json", "Dockerfile"])(
+  "is started by %s with half of the memory that Node would take",
+  async (file) => {
+    expect(await readFile(join(import.meta.dirname, "../../..", file), "utf8")).toContain(smallHeap)
+  }
+)
 
 describe("the service on a port", () => {
   it("answers under the address it gives, and no longer once it is closed", async () => {

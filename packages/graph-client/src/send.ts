@@ -138,6 +138,21 @@ const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<n
   return method === "POST" && isOutcomeUnknown(error) ? Effect.undefined : backoffMillis(error, failures)
 }
 
+/** How long to wait before the next attempt; being throttled closes the gate for all. */
+const judged = (
+  error: GraphError,
+  sent: Sent,
+  token: Redacted.Redacted | undefined,
+  pass: Pass
+): Effect.Effect<Failure> => {
+  const isThrottled = error.reason._tag === "Throttled"
+  const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
+  return Effect.map(repeatAfterMillis(error, failures), (wait): Failure => {
+    if (isThrottled) pass.close(wait ?? 0)
+    return { token, sent, error, wait }
+  })
+}
+
 /** A request of which nothing is known yet. */
 export const unsent = ({ method, path, template }: Pick<GraphRequest, "method" | "path" | "template">): Sent => ({
   method,
@@ -269,16 +284,6 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         })
       )
     )
-  }
-
-  /** How long to wait before the next attempt; being throttled closes the gate for all. */
-  const judged = (error: GraphError, sent: Sent, token: Redacted.Redacted | undefined, pass: Pass) => {
-    const isThrottled = error.reason._tag === "Throttled"
-    const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
-    return Effect.map(repeatAfterMillis(error, failures), (wait): Failure => {
-      if (isThrottled) pass.close(wait ?? 0)
-      return { token, sent, error, wait }
-    })
   }
 
   /** Attempts until one succeeds or no other can; the first may have been made, and failed. */

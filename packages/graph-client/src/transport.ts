@@ -149,15 +149,13 @@ export const overFetch = (fetch: typeof globalThis.fetch): Transport => {
             },
             Math.min(longestTimerMillis, Math.max(0, withinMillis))
           )
+    const end = (outcome: Result.Result<WireAnswer, ConnectionLost>): void => {
+      clearTimeout(timer)
+      settle(outcome)
+    }
     exchanged(fetch, request, stop.signal).then(
-      (answer) => {
-        clearTimeout(timer)
-        settle(Result.succeed(answer))
-      },
-      (cause: unknown) => {
-        clearTimeout(timer)
-        settle(Result.fail(new ConnectionLost({ cause })))
-      }
+      (answer) => end(Result.succeed(answer)),
+      (cause: unknown) => end(Result.fail(new ConnectionLost({ cause })))
     )
     return () => {
       clearTimeout(timer)

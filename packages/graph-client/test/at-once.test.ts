@@ -5,7 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { describe, expect, it } from "vitest"
-import { GraphClient, type GraphClientOptions } from "../src/index.ts"
+import { GraphClient, type GraphClientOptions, GraphError } from "../src/index.ts"
 import { tokenFrom } from "../src/promise.ts"
 import { type FakeAnswer, errorResponse, fakeGraph } from "../src/testing.ts"
 import { baseUrl, device, key } from "./fixtures.ts"
@@ -79,9 +79,10 @@ const cases: ReadonlyArray<Case> = [
   }
 ]
 
+/** Without what is different each time. */
 const shown = (outcome: unknown) =>
-  outcome instanceof Error
-    ? { ...outcome, message: outcome.message, clientRequestId: "", waitedMillis: 0, date: "" }
+  outcome instanceof GraphError
+    ? Object.assign({}, outcome, { message: outcome.message, clientRequestId: "", waitedMillis: 0, date: "" })
     : outcome
 
 /** What comes of calls, one after the other until the script is used up, and what went out. */
