@@ -1,11 +1,15 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Lane } from "./budget.ts"
 import type { Pass } from "./gate.ts"
 import { type Answer, type GraphError, type Sent, answerOf, refusal } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 import { type GraphRequest, type Received, type Send, backoffMillis, hidden, tooLate, unsent } from "./send.ts"
+import { whenTraced } from "./spanned.ts"
 
 /** Most requests in one batch (reference 6.4). */
 export const largestBatch = 20
@@ -94,6 +98,45 @@ export const itemFailureOf =
     return refusal({ ...sent, method, path, template }, hidden(tokens, item.answer), now)
   }
 
+type Ended = Exit.Exit<BatchReceived, GraphError>
+
+/** How an item of a batch went, as OpenTelemetry's conventions for HTTP name it. */
+const attributesOf = (ended: Ended, index: number): Readonly<Record<string, string | number>> => {
+  if (Exit.isFailure(ended)) {
+    const error = Result.getOrUndefined(Cause.findError(ended.cause))
+    return { "error.type": error === undefined ? "interrupted" : String(error.status ?? error.reason._tag) }
+  }
+  const status = ended.value.answers[index]?.answer.status
+  if (status === undefined) return { "error.type": "unanswered" }
+  return { "http.response.status_code": status, ...(status >= 400 ? { "error.type": String(status) } : {}) }
+}
+
+/** Gives each item of a batch a span that is as long as the batch, when somebody traces. */
+const spannedItems = (
+  requests: ReadonlyArray<GraphRequest>,
+  batch: Effect.Effect<BatchReceived, GraphError>
+): Effect.Effect<BatchReceived, GraphError> =>
+  whenTraced(batch, () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const spans = yield* Effect.forEach(requests, ({ method, template }) =>
+        Effect.makeSpan("GraphClient.batchItem", {
+          attributes: { "http.request.method": method, "url.template": template }
+        })
+      )
+      const end = (ended: Ended) =>
+        Effect.sync(() => {
+          const now = clock.currentTimeNanosUnsafe()
+          for (const [index, span] of spans.entries()) {
+            const attributes = Object.entries(attributesOf(ended, index))
+            for (const [name, value] of attributes) span.attribute(name, value)
+            span.end(now, Exit.void)
+          }
+        })
+      return yield* Effect.onExit(batch, end)
+    })
+  )
+
 /** Makes the function that sends batches. */
 export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   const { root } = settings
@@ -134,14 +177,19 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     onSent(requests.length)
     const startedAt = yield* Clock.currentTimeMillis
     const body = { requests: requests.map(itemOf) }
-    const received: Received<ReadonlyArray<Fields>> = yield* send(
-      { method: "POST", template, path: template, query: "", body, pass },
-      envelope
+    const batch = yield* spannedItems(
+      requests,
+      Effect.gen(function* () {
+        const { sent, value }: Received<ReadonlyArray<Fields>> = yield* send(
+          { method: "POST", template, path: template, query: "", body, pass },
+          envelope
+        )
+        const found = byId(value)
+        const answers = requests.map((_, index) => found.get(String(index + 1)))
+        const tookMillis = (yield* Clock.currentTimeMillis) - startedAt
+        return { sent, answers, tookMillis }
+      })
     )
-    const found = byId(received.value)
-    const answers = requests.map((_, index) => found.get(String(index + 1)))
-    const tookMillis = (yield* Clock.currentTimeMillis) - startedAt
-    const batch: BatchReceived = { sent: received.sent, answers, tookMillis }
     yield* closeFor(requests, batch, pass)
     return batch
   })

@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { GraphClient } from "../src/index.ts"
@@ -52,6 +53,37 @@ it.effect("each attempt is a client span with the attributes of the HTTP convent
     ])
     expect(attributesOf(spans, "GraphClient.wait")).toHaveLength(2)
     expect(attributesOf(spans, "GraphClient.getDevice")).toHaveLength(1)
+  })
+)
+
+it.effect("each item of a batch is a span below its batch, with its own outcome", () =>
+  Effect.gen(function* () {
+    const answer = (responses: ReadonlyArray<object>) => Response.json({ responses })
+    const graph = fakeGraph([
+      answer([
+        { id: "3", status: 404, body: { error: { code: "ResourceNotFound", message: "gone" } } },
+        { id: "1", status: 200, body: device }
+      ]),
+      answer([{ id: "1", status: 200, body: device }]),
+      errorResponse(403, {})
+    ])
+    const requests = ["a", "b", "c"].map((id) => ({ method: "GET" as const, url: `/devices/${id}` }))
+    const spans = yield* traced(graph, (client) =>
+      Effect.andThen(client.batch(requests), client.batch(requests.slice(0, 2)))
+    )
+    const always = { "http.request.method": "GET", "url.template": "/beta/$batch" }
+    const items = spans.filter(({ name }) => name === "GraphClient.batchItem")
+    expect(items.map(({ attributes }) => Object.fromEntries(attributes))).toEqual([
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "error.type": "unanswered" },
+      { ...always, "http.response.status_code": 404, "error.type": "404" },
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "error.type": "403" },
+      { ...always, "error.type": "403" }
+    ])
+    expect(items.map(({ parent, status }) => [Option.getOrUndefined(parent)?._tag, status._tag])).toEqual(
+      items.map(() => ["Span", "Ended"])
+    )
   })
 )
 
