@@ -24,8 +24,10 @@ const adapted = (statement: StatementSync): SqliteStatement => {
   statement.setReturnArrays(true)
   const rowOf = (values: ReadonlyArray<SQLOutputValue>): Record<string, unknown> => {
     const row: Record<string, unknown> = {}
-    for (const [index, { name, isBoolean }] of columns.entries()) {
-      const value = values[index]
+    let index = 0
+    // Not by `entries`, which makes an array for each value of each row.
+    for (const { name, isBoolean } of columns) {
+      const value = values[index++]
       row[name] = isBoolean && value !== null ? value !== 0 : value
     }
     return row

@@ -8,6 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { GraphClient, type InvalidOptions } from "../src/index.ts"
 import { createGraphClient } from "../src/promise.ts"
 import { machine } from "./machine.ts"
@@ -55,17 +57,25 @@ const fibers = (once: Effect.Effect<unknown, unknown>): Promise<unknown> =>
   Effect.runPromise(Effect.forEach(Array.from({ length: requests }), () => once, { concurrency, discard: true }))
 
 const headers = { accept: "application/json" }
+
+/** What the `HttpClient` of an Effect program costs by itself. */
+const http = Effect.runSync(Effect.provide(HttpClient.HttpClient, FetchHttpClient.layer))
+const bareHttpClient = (request: HttpClientRequest.HttpClientRequest) =>
+  Effect.flatMap(http.execute(HttpClientRequest.setHeaders(request, headers)), (response) => response.json)
 const patch = { method: "PATCH", headers: { ...headers, "content-type": "application/json" } }
 
 const ways: Readonly<Record<string, Readonly<Record<string, () => Promise<unknown>>>>> = {
   GET: {
     fetch: () => together(async () => (await fetch(url, { headers })).json()),
+    "bare HttpClient": () => fibers(bareHttpClient(HttpClientRequest.get(url))),
     HttpClient: () => fibers(overHttpClient.getDevice(key)),
     Effect: () => fibers(overFetch.getDevice(key)),
     "./promise": () => together(() => promises.getDevice(key))
   },
   PATCH: {
     fetch: () => together(async () => (await fetch(url, { ...patch, body: JSON.stringify(update) })).json()),
+    "bare HttpClient": () =>
+      fibers(Effect.suspend(() => bareHttpClient(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.patch(url), update)))),
     HttpClient: () => fibers(overHttpClient.updateDevice(key, update)),
     Effect: () => fibers(overFetch.updateDevice(key, update)),
     "./promise": () => together(() => promises.updateDevice(key, update))
@@ -98,7 +108,7 @@ for (const [method, each] of Object.entries(ways)) {
     console.log(
       [
         method.padEnd(5),
-        name.padEnd(10),
+        name.padEnd(15),
         `${median(results.map(({ rate }) => rate))
           .toFixed(0)
           .padStart(6)}/s`,
