@@ -23,6 +23,8 @@ export interface Database<Tables> {
   readonly transactAlone: Database<Tables>["transact"]
   /** Readies a statement that will run often: it is parsed and planned once for each connection. */
   readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>
+  /** To be called when something was committed on another connection of ours: later reads see it. */
+  readonly committedElsewhere?: () => void
   /** Another text after every commit, whoever made it; `undefined` where that cannot be known, or not at the moment. */
   readonly version: () => string | undefined
   /** How long one query for requests may take. */

@@ -189,7 +189,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
-  const thread = database.file === undefined ? undefined : updateThread(database.file)
+  const thread = database.file === undefined ? undefined : updateThread(database.file, database.committedElsewhere)
   const write =
     database.product === "SQLite"
       ? groupCommit<Kysely<Tables>, UpdateFacts>(database.transact, thread?.commit)

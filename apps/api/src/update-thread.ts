@@ -28,14 +28,15 @@ const fewestToStart = 8
 /** To wake a thread that sleeps, and to be woken by it, takes as long as two updates. */
 const fewestToWake = 3
 
-/** Readies a thread for updates in a SQLite file. */
-export const updateThread = (file: string): UpdateThread => {
+/** Readies a thread for updates in a SQLite file; `onCommitted` is called before anybody is told of a commit. */
+export const updateThread = (file: string, onCommitted: () => void = () => {}): UpdateThread => {
   let worker: Worker | undefined
   let isReady = false
   let isClosed = false
   let unanswered: Array<PromiseWithResolvers<ReadonlyArray<JsonRow | undefined>>> = []
 
   const settle = (answers: ReadonlyArray<GroupAnswer>): void => {
+    onCommitted()
     for (const [index, answer] of answers.entries()) {
       if (answer === "failed") unanswered[index]?.reject(new Error("no update of the group was made"))
       else unanswered[index]?.resolve(answer)
