@@ -15,6 +15,7 @@ import { odataPath } from "./odata-path.ts"
 import { type Exposition, outsideRoutes } from "./outside-routes.ts"
 import type { Rehearsal } from "./rehearsal.ts"
 import { reportRoutes } from "./reports.ts"
+import { quickRouter } from "./router.ts"
 import { serviceRoutes } from "./service-document.ts"
 import { type Env, idsOf, reply } from "./reply.ts"
 
@@ -127,7 +128,7 @@ export const appOver = (
 
   const around = rehearsal === undefined ? [] : [rehearsal.around]
 
-  const app = new Hono<Env>({ getPath: odataPath })
+  const app = new Hono<Env>({ getPath: odataPath, router: quickRouter() })
     .use(async (c, next) => {
       const started = performance.now()
       const ids = idsOf(c.req.header("client-request-id"))
@@ -148,20 +149,17 @@ export const appOver = (
       const route = routeOf(c)
       for (const end of observed) end({ route, seconds: durationMs / 1000 })
       const span = c.get("span")
-      log.info(
-        {
-          method: c.req.method,
-          path: c.req.path,
-          route,
-          status: c.res.status,
-          durationMs: Math.round(durationMs * 1000) / 1000,
-          requestId: ids.requestId,
-          clientRequestId: ids.clientRequestId,
-          tenant: c.get("tenant"),
-          ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId })
-        },
-        "request"
-      )
+      const facts = {
+        method: c.req.method,
+        path: c.req.path,
+        route,
+        status: c.res.status,
+        durationMs: Math.round(durationMs * 1000) / 1000,
+        requestId: ids.requestId,
+        clientRequestId: ids.clientRequestId,
+        tenant: c.get("tenant")
+      }
+      log.info(span === undefined ? facts : { ...facts, traceId: span.traceId, spanId: span.spanId }, "request")
     })
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {

@@ -63,7 +63,9 @@ export const lineLog = (lines: LogLines, level: "info" | "error" | "off"): Log =
     info:
       level === "info"
         ? (facts, message) =>
-            lines.write(`{"level":30${timestamp()},${JSON.stringify({ ...facts, msg: message }).slice("{".length)}\n`)
+            lines.write(
+              `{"level":30${timestamp()},${JSON.stringify(facts).slice(1, -1)},"msg":${JSON.stringify(message)}}\n`
+            )
         : () => {},
     error: (facts, message) => careful.error(facts, message)
   }

@@ -94,6 +94,9 @@ const foldEveryLetter = (database: DatabaseSync): void => {
  */
 const forBulk = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384"
 
+/** Pages in memory for some three thousand devices instead of 800: one that is not there takes as long as the rest of a read. */
+const forRequests = "pragma cache_size = -8192"
+
 const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true })
   const database = new DatabaseSync(path)
@@ -103,7 +106,7 @@ const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
     // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
     database.exec("pragma synchronous = full; pragma foreign_keys = on")
     foldEveryLetter(database)
-    if (use === "bulk") database.exec(forBulk)
+    database.exec(use === "bulk" ? forBulk : forRequests)
     return database
   } catch (error) {
     database.close()
