@@ -75,7 +75,9 @@ const ways: Readonly<Record<string, Readonly<Record<string, () => Promise<unknow
   PATCH: {
     fetch: () => together(async () => (await fetch(url, { ...patch, body: JSON.stringify(update) })).json()),
     "bare HttpClient": () =>
-      fibers(Effect.suspend(() => bareHttpClient(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.patch(url), update)))),
+      fibers(
+        Effect.suspend(() => bareHttpClient(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.patch(url), update)))
+      ),
     HttpClient: () => fibers(overHttpClient.updateDevice(key, update)),
     Effect: () => fibers(overFetch.updateDevice(key, update)),
     "./promise": () => together(() => promises.updateDevice(key, update))

@@ -3,12 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { type GraphRequest, amended, unsent } from "./attempt.ts"
 import { batchOrSingle } from "./batch-or-single.ts"
 import { GraphError, Rejected, type Sent } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
 import { isTimeUp, noItemAnswer, ofItem, tooLarge, unanswered, verdictOn } from "./send-changes.ts"
-import { type GraphRequest, amended, backoffMillis, unsent } from "./send.ts"
+import { backoffMillis } from "./send.ts"
 
 /** One request of a batch: any that the service has. */
 export interface BatchRequest {

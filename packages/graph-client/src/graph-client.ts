@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
+import type { GraphRequest } from "./attempt.ts"
 import {
   type Answered,
   type BatchOptions,
@@ -46,7 +47,7 @@ import {
 import { type Keys, keyIssues, pathTo, routes } from "./routes.ts"
 import { type Pacing, observeGates, pacingOf } from "./pacing.ts"
 import { makePostBatch } from "./post-batch.ts"
-import { type GraphRequest, makeSend } from "./send.ts"
+import { makeSend } from "./send.ts"
 import { spanned } from "./spanned.ts"
 import { type Transport, overFetch, overHttpClient } from "./transport.ts"
 import { type UpdateDevices, makeUpdateDevices } from "./update-devices.ts"

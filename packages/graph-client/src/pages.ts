@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
+import type { GraphRequest } from "./attempt.ts"
 import { type GraphError, Incomplete, type WhyIncomplete, incomplete } from "./graph-error.ts"
-import type { GraphRequest, Received, Send } from "./send.ts"
+import type { Received, Send } from "./send.ts"
 
 /** Where a list can be taken up again, after a crash too: plain data to be kept where the rows go. */
 export interface Checkpoint {

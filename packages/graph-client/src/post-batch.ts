@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
+import { type GraphRequest, hidden, unsent } from "./attempt.ts"
 import type { Lane } from "./budget.ts"
 import type { Pass } from "./gate.ts"
 import { type Answer, type GraphError, type Sent, answerOf, refusal } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
-import { type GraphRequest, type Received, type Send, backoffMillis, hidden, tooLate, unsent } from "./send.ts"
+import { type Received, type Send, backoffMillis, tooLate } from "./send.ts"
 import { whenTraced } from "./spanned.ts"
 
 /** Most requests in one batch (reference 6.4). */

@@ -4,12 +4,13 @@ import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
+import { type GraphRequest, amended, isOutcomeUnknown, unsent } from "./attempt.ts"
 import type { BatchOrSingle } from "./batch-or-single.ts"
 import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Unavailable } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 import { type ItemAnswer, type PostBatch, itemFailureOf } from "./post-batch.ts"
-import { type GraphRequest, type Send, amended, isOutcomeUnknown, tooLate, unsent } from "./send.ts"
+import { type Send, tooLate } from "./send.ts"
 
 /** A change on its way to an outcome. */
 export interface Work<C extends DeviceChange = DeviceChange> {

@@ -6,12 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import type { GraphRequest } from "./attempt.ts"
 import { type Mode, batchOrSingle } from "./batch-or-single.ts"
 import { type DeviceChange, type DeviceOutcome, type Outcome, acknowledged, differing } from "./device-outcome.ts"
 import type { GraphError } from "./graph-error.ts"
 import { largestBatch } from "./post-batch.ts"
 import { type Means, type Verdict, type Work, deviceIn, isTimeUp, makeSendChanges, unanswered } from "./send-changes.ts"
-import { type GraphRequest, backoffMillis, readBackOf } from "./send.ts"
+import { backoffMillis, readBackOf } from "./send.ts"
 
 /** How `updateDevices` goes about it. */
 export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {

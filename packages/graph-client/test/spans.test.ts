@@ -58,13 +58,14 @@ it.effect("each attempt is a client span with the attributes of the HTTP convent
 
 it.effect("each item of a batch is a span below its batch, with its own outcome", () =>
   Effect.gen(function* () {
-    const answer = (responses: ReadonlyArray<object>) => Response.json({ responses })
     const graph = fakeGraph([
-      answer([
-        { id: "3", status: 404, body: { error: { code: "ResourceNotFound", message: "gone" } } },
-        { id: "1", status: 200, body: device }
-      ]),
-      answer([{ id: "1", status: 200, body: device }]),
+      Response.json({
+        responses: [
+          { id: "3", status: 404, body: { error: { code: "ResourceNotFound", message: "gone" } } },
+          { id: "1", status: 200, body: device }
+        ]
+      }),
+      Response.json({ responses: [{ id: "1", status: 200, body: device }] }),
       errorResponse(403, {})
     ])
     const requests = ["a", "b", "c"].map((id) => ({ method: "GET" as const, url: `/devices/${id}` }))
