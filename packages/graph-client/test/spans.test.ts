@@ -1,10 +1,12 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { GraphClient } from "../src/index.ts"
+import { type DeviceChange, GraphClient } from "../src/index.ts"
 import { type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
+import { batchService } from "./batch-service.ts"
 import { advance, clientOf, device, devicePath, key } from "./fixtures.ts"
 
 const template = devicePath.replace("allDevices", "{metricId}").replace(device.id, "{deviceId}")
@@ -69,5 +71,56 @@ it.effect("no span holds a key: they are the same for every device", () =>
     const attributes = spans.map((span) => Object.fromEntries(span.attributes))
     expect(attributes.length).toBeGreaterThan(4)
     expect(JSON.stringify([attributes, spans.map(({ name }) => name)])).not.toContain("secret")
+  })
+)
+
+const changes: ReadonlyArray<DeviceChange> = ["a", "b", "c"].map((deviceId) => ({
+  metricId: "secretMetric",
+  deviceId,
+  update: { model: "X" }
+}))
+
+const updateAll = (client: GraphClient["Service"]) =>
+  Stream.runDrain(client.updateDevices(Stream.fromIterable(changes), { mode: "batch" }))
+
+it.effect("each item of a batch is a span, below that of the batch, with its own status, and each wait too", () =>
+  Effect.gen(function* () {
+    const service = batchService({
+      item: ({ deviceId, index }) => {
+        if (index > 0 || deviceId === "a") return undefined
+        return deviceId === "b" ? { status: 503, retryAfter: "2" } : "missing"
+      }
+    })
+    const spans = yield* traced(service.graph, updateAll)
+    const always = { "http.request.method": "PATCH", "url.template": template }
+    expect(attributesOf(spans, "GraphClient.item")).toEqual([
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "http.response.status_code": 503, "error.type": "503" },
+      { ...always, "error.type": "Unavailable" },
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "http.response.status_code": 200 }
+    ])
+    const batches = spans.filter(({ name }) => name === "GraphClient.postBatch")
+    for (const { name, parent, status } of spans) {
+      if (name !== "GraphClient.item") continue
+      expect(status._tag).toBe("Ended")
+      expect(batches.map(({ spanId }) => spanId)).toContain(Option.getOrThrow(parent).spanId)
+    }
+    expect(attributesOf(spans, "GraphClient.wait").length).toBeGreaterThan(0)
+    expect(JSON.stringify(spans.map(({ attributes }) => [...attributes]))).not.toContain("secret")
+  })
+)
+
+it.effect("items of a batch that came back with nothing end with what became of the batch", () =>
+  Effect.gen(function* () {
+    const service = batchService({
+      envelope: (index) => (index === 0 ? { answer: errorResponse(503, {}, { "retry-after": "1" }) } : undefined)
+    })
+    const spans = yield* traced(service.graph, updateAll)
+    expect(attributesOf(spans, "GraphClient.item").map((attributes) => attributes["error.type"])).toEqual([
+      "Unavailable",
+      "Unavailable",
+      "Unavailable"
+    ])
   })
 )
