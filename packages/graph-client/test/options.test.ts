@@ -99,7 +99,9 @@ const here = { baseUrl: "http://127.0.0.1:4010/beta" } as const
 const ratesOf = async (options: GraphClientOptions) => {
   const settings = settingsOf({ tenant: crypto.randomUUID(), ...options })
   if (settings instanceof InvalidOptions) throw settings
-  const lanes = await Promise.all((["write", "read"] as const).map((lane) => Effect.runPromise(settings.gates.at(lane))))
+  const lanes = await Promise.all(
+    (["write", "read"] as const).map((lane) => Effect.runPromise(settings.gates.at(lane)))
+  )
   return lanes.map((gate) => gate.pacing().perSecond)
 }
 
@@ -138,7 +140,9 @@ test("clients have a gate for each origin, tenant, app and lane, and share it wh
   await Effect.runPromise(
     gate.through({ cost: 1, withinMillis: Infinity }, ({ close }) => Effect.sync(() => close(60_000)))
   )
-  const closed = await Promise.all(others.map(async (other) => (await gateOf(other, "write")).pacing().closedForMillis > 0))
+  const closed = await Promise.all(
+    others.map(async (other) => (await gateOf(other, "write")).pacing().closedForMillis > 0)
+  )
   expect(closed).toEqual([true, false, false, false])
   expect((await gateOf(one, "read")).pacing().closedForMillis).toBe(0)
 })

@@ -20,7 +20,8 @@ const gauges = Effect.map(Metric.snapshot, (all) =>
   )
 )
 
-const valueOf = (name: string) => Effect.map(gauges, (all) => (all[name]?.state as { value?: number } | undefined)?.value)
+const valueOf = (name: string) =>
+  Effect.map(gauges, (all) => (all[name]?.state as { value?: number } | undefined)?.value)
 
 /** Metrics of a program's own. */
 const measured = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
