@@ -45,6 +45,11 @@ export const batchOrSingle = (mode: Mode, largest: number): BatchOrSingle => {
     return groups === 0 ? batch > single : batch <= single
   }
 
+  const wentWell = (): void => {
+    wellInRow += 1
+    if (wellInRow % batchesBeforeGrowth === 0) size = Math.min(most, size * 2)
+  }
+
   return {
     sizeFor: (groupSize) => {
       const isBatch = areServed && (mode === "batch" || (groupSize > 1 && size > 1)) && isBatchFaster()
@@ -52,15 +57,17 @@ export const batchOrSingle = (mode: Mode, largest: number): BatchOrSingle => {
     },
     batchTook: (millisEach) => {
       batch = averaged(batch, millisEach)
-      wellInRow += 1
-      if (wellInRow % batchesBeforeGrowth === 0) size = Math.min(most, size * 2)
+      wentWell()
     },
     singleTook: (millisEach) => {
       single = averaged(single, millisEach)
+      // Where batches were halved down to one, these are what tells that the trouble is over.
+      if (size === 1) wentWell()
     },
     halve: (failed) => {
-      size = Math.max(1, Math.floor(Math.min(size, failed) / 2))
       wellInRow = 0
+      // Batches of the old size may still be under way, and of one that had one request only its size tells nothing.
+      if (failed > 1) size = Math.min(size, Math.floor(failed / 2))
     },
     forgetBatches: () => {
       areServed = false

@@ -174,7 +174,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
         if (isTooLarge) item.attempts -= 1
         else longest = Math.max(longest, yield* settle(item, error, until - now))
       }
-      if (longest > 0) yield* Effect.sleep(longest)
+      if (longest > 0) yield* Effect.withSpan(Effect.sleep(longest), "GraphClient.wait")
     })
 
     while (true) {

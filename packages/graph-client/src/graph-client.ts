@@ -165,7 +165,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     const issues = [...keyIssues(keys), ...listIssues(options, names)]
     if (issues.length > 0) return Stream.fail(invalid("GET", route, issues))
     const place = { path: pathOf(route, keys), query: listQuery(options) }
-    const { count = false, countDuplicates = false, expectedCount, resumeFrom, top } = options
+    const { count = false, expectedCount, resumeFrom, top } = options
+    const { countDuplicates = count || expectedCount !== undefined } = options
     const from = resumeFrom === undefined ? undefined : placeOf(resumeFrom.nextLink, settings.origin, place)
     if (resumeFrom !== undefined && from === undefined) {
       const expected = "a checkpoint of the same list"
@@ -179,7 +180,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       } as const
       return Stream.fail(invalid("GET", route, [issue]))
     }
-    return pages(send, settings.origin, {
+    return pages(send, settings, {
       request: { ...place, template: templateOf(route), headers: preferences(pageSizeOf(options)) },
       row: selectedOf(row, options.select),
       top,

@@ -21,7 +21,10 @@ export interface ListOptions<Name extends string = PropertyName, Sortable extend
   readonly count?: boolean
   /** The number of rows that is known from elsewhere; the list fails when fewer or more come. */
   readonly expectedCount?: number
-  /** Remembers each id, about 100 bytes a row, to tell repeated rows from others. */
+  /**
+   * Remembers each id, about 100 bytes a row, to tell repeated rows from others: by default where there is a number to
+   * compare with, because a repeated row could stand in for one that is missing.
+   */
   readonly countDuplicates?: boolean
   /** Goes on where an earlier list was left: the checkpoint of the last page that was dealt with. */
   readonly resumeFrom?: Checkpoint

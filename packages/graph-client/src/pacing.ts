@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Lane } from "./budget.ts"
-import type { Pacing } from "./gate.ts"
+import type { Gate, Pacing } from "./gate.ts"
 import type { Settings } from "./options.ts"
 
 export type { Pacing } from "./gate.ts"
@@ -43,22 +43,59 @@ export const pacingOf = (
     Schedule.spaced(every)
   )
 
-/** Shows both gates as gauges that are read when somebody asks, until the scope ends. */
+/** Gauges that are registered, and for which clients. */
+interface Shown {
+  readonly clients: Set<Readonly<Record<Lane, Gate>>>
+  readonly registered: ReadonlyArray<Metric.Registration>
+}
+
+/** By registry, and in it by whose gates they are: clients that share gates share their gauges. */
+const shownIn = new WeakMap<object, Map<string, Shown>>()
+
+/** Of clients that keep to different shares of a budget, the one that is let through most speaks for the gate. */
+const fastest = (clients: Iterable<Readonly<Record<Lane, Gate>>>, lane: Lane): Pacing | undefined => {
+  let found: Pacing | undefined
+  for (const gates of clients) {
+    const pacing = gates[lane].pacing()
+    if (found === undefined || pacing.perSecond > found.perSecond) found = pacing
+  }
+  return found
+}
+
+/** Shows both gates as gauges that are read when somebody asks, until the scopes of all clients that share them end. */
 export const observeGates = (settings: Settings): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const context = yield* Effect.context()
       const gates = yield* Effect.all({ read: settings.gates.at("read"), write: settings.gates.at("write") })
-      return lanes.flatMap((lane) =>
+      const registry = yield* Metric.MetricRegistry
+      const attributes = yield* Metric.CurrentMetricAttributes
+      const all = shownIn.get(registry) ?? new Map<string, Shown>()
+      shownIn.set(registry, all)
+      const key = JSON.stringify([settings.labels, attributes])
+      const others = all.get(key)
+      others?.clients.add(gates)
+      if (others !== undefined) return { all, key, gates }
+
+      const clients = new Set([gates])
+      const registered = lanes.flatMap((lane) =>
         Object.entries(figures).map(([name, { description, of }]) => {
           const gauge = Metric.gauge(name, { description, attributes: { ...settings.labels, lane } })
-          const get = () => ({ value: of(gates[lane].pacing()) })
+          const get = () => {
+            const pacing = fastest(clients, lane)
+            return { value: pacing === undefined ? 0 : of(pacing) }
+          }
           return Metric.registerUnsafe(gauge, context, { get, update: () => undefined, modify: () => undefined })
         })
       )
+      all.set(key, { clients, registered })
+      return { all, key, gates }
     }),
-    (registered) =>
+    ({ all, gates, key }) =>
       Effect.sync(() => {
-        for (const { remove } of registered) remove()
+        const shown = all.get(key)
+        if (shown?.clients.delete(gates) !== true || shown.clients.size > 0) return
+        all.delete(key)
+        for (const { remove } of shown.registered) remove()
       })
   ).pipe(Effect.asVoid)

@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
-import type { GraphRequest } from "./attempt.ts"
+import { type GraphRequest, hidden } from "./attempt.ts"
 import { type GraphError, Incomplete, type WhyIncomplete, incomplete } from "./graph-error.ts"
+import type { Settings } from "./options.ts"
 import type { Received, Send } from "./send.ts"
 
 /** Where a list can be taken up again, after a crash too: plain data to be kept where the rows go. */
@@ -130,7 +131,11 @@ const mostEmptyPages = 100
  * a failure is delivered, and a list that ends without one is whole as far as can be known. What is kept in memory is
  * an address and a mark for each page, and the ids where duplicates are counted.
  */
-export const pages = <A>(send: Send, origin: string, list: List<A>): Stream.Stream<ListPage<A>, GraphError> =>
+export const pages = <A>(
+  send: Send,
+  { origin, tokens }: Pick<Settings, "origin" | "tokens">,
+  list: List<A>
+): Stream.Stream<ListPage<A>, GraphError> =>
   Stream.suspend(() => {
     const { countDuplicates, isCountAsked, request, resume, row: schema, top = Infinity } = list
     const asked = new Set<string>()
@@ -144,7 +149,7 @@ export const pages = <A>(send: Send, origin: string, list: List<A>): Stream.Stre
       const repeated = countDuplicates ? { duplicates } : {}
       const unread = unreadable === 0 ? {} : { unreadable }
       const reason = new Incomplete({ why, devicesSeen: seen, ...expected, ...repeated, ...unread })
-      return incomplete(sent, answer, sentences[why], reason)
+      return incomplete(sent, hidden(tokens, answer), sentences[why], reason)
     }
 
     /** Others may write while a list is read: a number between the least and the greatest that were said is right. */

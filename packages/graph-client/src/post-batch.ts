@@ -2,12 +2,13 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
+import * as Option from "effect/Option"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { Span } from "effect/Tracer"
 import { type GraphRequest, hidden, unsent } from "./attempt.ts"
 import type { Lane } from "./budget.ts"
 import type { Pass } from "./gate.ts"
-import { type Answer, type GraphError, type Sent, answerOf, refusal } from "./graph-error.ts"
+import { type Answer, GraphError, type Sent, Unavailable, answerOf, refusal } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
 import { type Received, type Send, backoffMillis, tooLate } from "./send.ts"
 import { whenTraced } from "./spanned.ts"
@@ -39,7 +40,7 @@ export interface BatchReceived {
 /** How a batch is sent. */
 interface BatchTerms {
   readonly lane: Lane
-  /** How long it may wait at the gate. */
+  /** How long it may take, the wait at the gate included. */
   readonly withinMillis: number
   /** Runs when it leaves, with how many of its requests. */
   readonly onSent?: (count: number) => void
@@ -99,44 +100,64 @@ export const itemFailureOf =
     return refusal({ ...sent, method, path, template }, hidden(tokens, item.answer), now)
   }
 
-type Ended = Exit.Exit<BatchReceived, GraphError>
+/** No time was left to send a request. */
+export const outOfTime = (host: string, request: Pick<GraphRequest, "method" | "path" | "template">): GraphError =>
+  new GraphError({
+    ...unsent(request),
+    message: `there was no time left to send this to ${host}`,
+    reason: new Unavailable({ isTimeUp: true })
+  })
 
-/** How an item of a batch went, as OpenTelemetry's conventions for HTTP name it. */
-const attributesOf = (ended: Ended, index: number): Readonly<Record<string, string | number>> => {
-  if (Exit.isFailure(ended)) {
-    const error = Result.getOrUndefined(Cause.findError(ended.cause))
-    return { "error.type": error === undefined ? "interrupted" : String(error.status ?? error.reason._tag) }
-  }
-  const status = ended.value.answers[index]?.answer.status
-  if (status === undefined) return { "error.type": "unanswered" }
-  return { "http.response.status_code": status, ...(status >= 400 ? { "error.type": String(status) } : {}) }
-}
-
-/** Gives each item of a batch a span that is as long as the batch, when somebody traces. */
-const spannedItems = (
-  requests: ReadonlyArray<GraphRequest>,
-  batch: Effect.Effect<BatchReceived, GraphError>
-): Effect.Effect<BatchReceived, GraphError> =>
-  whenTraced(batch, () =>
-    Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      const spans = yield* Effect.forEach(requests, ({ method, template }) =>
-        Effect.makeSpan("GraphClient.batchItem", {
-          attributes: { "http.request.method": method, "url.template": template }
+/** Sends a request, and gives it up when the time is over, although it may take effect. */
+export const sendWithin = <A>(
+  { send, settings: { host } }: { readonly send: Send; readonly settings: Settings },
+  request: GraphRequest,
+  schema: StandardSchemaV1<unknown, A>,
+  withinMillis: number
+): Effect.Effect<Received<A>, GraphError> => {
+  if (withinMillis === Infinity) return send(request, schema)
+  const { clientRequestId = crypto.randomUUID() } = request
+  return Effect.timeoutOrElse(send({ ...request, clientRequestId }, schema), {
+    duration: Math.max(0, withinMillis),
+    orElse: () =>
+      Effect.fail(
+        new GraphError({
+          ...unsent(request),
+          clientRequestId,
+          attempts: 1,
+          ...(request.method === "GET" ? {} : { outcomeUnknown: true as const }),
+          message: `${host} did not answer before the time was up`,
+          reason: new Unavailable({ isTimeUp: true })
         })
       )
-      const end = (ended: Ended) =>
-        Effect.sync(() => {
-          const now = clock.currentTimeNanosUnsafe()
-          for (const [index, span] of spans.entries()) {
-            const attributes = Object.entries(attributesOf(ended, index))
-            for (const [name, value] of attributes) span.attribute(name, value)
-            span.end(now, Exit.void)
-          }
-        })
-      return yield* Effect.onExit(batch, end)
-    })
+  })
+}
+
+/** Items are no requests of their own, so each has a span here, which goes from sending the batch to its answer. */
+const spansOf = (requests: ReadonlyArray<GraphRequest>): Effect.Effect<ReadonlyArray<Span>> =>
+  whenTraced(Effect.succeed([]), () =>
+    Effect.forEach(requests, ({ method, template }) =>
+      Effect.makeSpan("GraphClient.item", {
+        attributes: { "http.request.method": method, "url.template": template }
+      })
+    )
   )
+
+/** Ends the span of an item as that of an attempt ends. */
+const endSpan = (
+  span: Span,
+  at: bigint,
+  status: number | undefined,
+  exit: Exit.Exit<unknown, GraphError | string>
+): void => {
+  if (status !== undefined) span.attribute("http.response.status_code", status)
+  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
+  if (error !== undefined) {
+    const tag = typeof error === "string" ? "Unavailable" : error.reason._tag
+    span.attribute("error.type", status === undefined ? tag : String(status))
+  }
+  span.end(at, exit)
+}
 
 /** Makes the function that sends batches. */
 export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
@@ -152,16 +173,9 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   })
 
   /** Each item is throttled by itself; who waits for the longest is safe with all (reference 6.4). */
-  const closeFor = Effect.fnUntraced(function* (
-    requests: ReadonlyArray<GraphRequest>,
-    { answers, sent }: BatchReceived,
-    pass: Pass
-  ) {
-    const now = yield* Clock.currentTimeMillis
+  const closeFor = Effect.fnUntraced(function* (failures: ReadonlyArray<GraphError | undefined>, pass: Pass) {
     let longest: number | undefined
-    for (const [index, request] of requests.entries()) {
-      const item = answers[index]
-      const error = item && failureOf(request, sent, item, now)
+    for (const error of failures) {
       if (error?.reason._tag !== "Throttled") continue
       const wait = yield* backoffMillis(error, pass.throttledInRow + 1)
       longest = Math.max(longest ?? 0, wait)
@@ -169,37 +183,61 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     if (longest !== undefined) pass.close(longest)
   })
 
+  const exchange = Effect.fnUntraced(function* (
+    requests: ReadonlyArray<GraphRequest>,
+    spans: ReadonlyArray<Span>,
+    pass: Pass,
+    withinMillis: number
+  ) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const body = { requests: requests.map(itemOf) }
+    const request = { method: "POST", template, path: template, query: "", body, pass } as const
+    const { sent, value } = yield* sendWithin({ send, settings }, request, envelope, withinMillis)
+    const found = byId(value)
+    const answers = requests.map((_, index) => found.get(String(index + 1)))
+    const now = yield* Clock.currentTimeMillis
+    const failures = requests.map((request, index) => {
+      const item = answers[index]
+      return item && failureOf(request, sent, item, now)
+    })
+    if (spans.length > 0) {
+      const at = yield* Clock.currentTimeNanos
+      for (const [index, span] of spans.entries()) {
+        const [item, error] = [answers[index], failures[index]]
+        const exit = item === undefined ? Exit.fail("no answer") : error === undefined ? Exit.void : Exit.fail(error)
+        endSpan(span, at, item?.answer.status, exit)
+      }
+    }
+    yield* closeFor(failures, pass)
+    return { sent, answers, tookMillis: now - startedAt } satisfies BatchReceived
+  })
+
   const post = Effect.fnUntraced(function* (
     all: ReadonlyArray<GraphRequest>,
     onSent: (count: number) => void,
-    pass: Pass
+    pass: Pass,
+    until: number
   ) {
     const requests = all.slice(0, pass.granted)
+    const withinMillis = until - (yield* Clock.currentTimeMillis)
+    if (withinMillis <= 0) return yield* outOfTime(settings.host, { method: "POST", path: template, template })
     onSent(requests.length)
-    const startedAt = yield* Clock.currentTimeMillis
-    const body = { requests: requests.map(itemOf) }
-    const batch = yield* spannedItems(
-      requests,
-      Effect.gen(function* () {
-        const { sent, value }: Received<ReadonlyArray<Fields>> = yield* send(
-          { method: "POST", template, path: template, query: "", body, pass },
-          envelope
-        )
-        const found = byId(value)
-        const answers = requests.map((_, index) => found.get(String(index + 1)))
-        const tookMillis = (yield* Clock.currentTimeMillis) - startedAt
-        return { sent, answers, tookMillis }
-      })
+    const spans = yield* spansOf(requests)
+    const exchanged = exchange(requests, spans, pass, withinMillis)
+    if (spans.length === 0) return yield* exchanged
+    return yield* Effect.onExit(exchanged, (exit) =>
+      Exit.isSuccess(exit)
+        ? Effect.void
+        : Effect.map(Clock.currentTimeNanos, (at) => spans.forEach((span) => endSpan(span, at, undefined, exit)))
     )
-    yield* closeFor(requests, batch, pass)
-    return batch
   })
 
   return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {
     const gate = yield* settings.gates.at(lane)
+    const until = (yield* Clock.currentTimeMillis) + withinMillis
     const cost = requests.length
     const terms = { cost, least: Math.ceil(cost / fewestOfBatch), withinMillis }
-    const through = gate.through(terms, (pass) => post(requests, onSent, pass))
+    const through = gate.through(terms, (pass) => post(requests, onSent, pass, until))
     return yield* Effect.catchTag(through, "TooLate", ({ waitMillis }) =>
       Effect.fail(tooLate(settings.host, unsent({ method: "POST", path: template, template }), waitMillis))
     )

@@ -1,5 +1,6 @@
 import type { Device, DeviceUpdate, KeyedDevice, NewDevice, PropertyName } from "@workanywhere/domain"
 import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -10,12 +11,13 @@ import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest 
 import type { Lane } from "./budget.ts"
 import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
 import type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
-import type { Pacing } from "./gate.ts"
+import { CurrentFlow, type Flow, type Pacing } from "./gate.ts"
 import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
 import type { GraphError } from "./graph-error.ts"
 import type { ListOptions } from "./list-options.ts"
 import type { GraphClientOptions, Repeat } from "./options.ts"
 import type { ListPage } from "./pages.ts"
+import { largestBatch } from "./post-batch.ts"
 import type {
   DevicesSummary,
   HardwareReadiness,
@@ -24,19 +26,34 @@ import type {
   ModelPerformance,
   ModelPropertyName
 } from "./reports.ts"
-import type { UpdateDevicesOptions } from "./update-devices.ts"
+import type { UpdateDevicesOptions as EffectUpdateDevicesOptions } from "./update-devices.ts"
 
 export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
 export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
 export { type Filter, filter } from "./filter.ts"
-export { GraphError, type GraphErrorReason } from "./graph-error.ts"
+export {
+  Forbidden,
+  GraphError,
+  type GraphErrorReason,
+  Incomplete,
+  Invalid,
+  NotFound,
+  Rejected,
+  RouteUnsupported,
+  TenantNotReady,
+  Throttled,
+  Unauthorized,
+  Unavailable,
+  Unreadable,
+  type WhyIncomplete
+} from "./graph-error.ts"
+export { type Allowance, type Allowances, type Budget, type Lane, publishedBudget, timesAsFast } from "./budget.ts"
 export { InvalidOptions, type Repeat } from "./options.ts"
 export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
 export { type SupportBundle, supportBundle } from "./support-bundle.ts"
 export type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
 export type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
-export type { Pacing } from "./gate.ts"
-export type { UpdateDevicesOptions } from "./update-devices.ts"
+export type { Flow, Pacing } from "./gate.ts"
 export type { DeviceKey, ModelListOptions, SelectOptions } from "./graph-client.ts"
 export type { ListOptions, Order } from "./list-options.ts"
 export type { Checkpoint, ListPage, Row } from "./pages.ts"
@@ -52,9 +69,27 @@ export interface PromiseClientOptions extends Omit<GraphClientOptions, "token" |
   readonly onRepeat?: (repeat: Repeat) => void
 }
 
-/** Stops a call. The call then rejects with the signal's reason, and its connection is closed. */
+/** Stops a call, and says whose it is. */
 export interface Stoppable {
+  /** The call rejects with the signal's reason, and its connection is closed. */
   readonly signal?: AbortSignal
+  /** Who the call is for, where a program sends for several callers: they share the gate alike. */
+  readonly flow?: Flow
+}
+
+/** How `updateDevices` goes about it; see {@link EffectUpdateDevicesOptions}. */
+export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> extends Omit<
+  EffectUpdateDevicesOptions<C>,
+  "onInterrupt"
+> {
+  /** Called, when the loop is left early, with the changes that were sent and not answered, as `unknown`. */
+  readonly onInterrupt?: (outcomes: ReadonlyArray<DeviceOutcome<C>>) => void | Promise<void>
+}
+
+/** How often `pacing` tells how a gate stands. */
+export interface PacingOptions extends Stoppable {
+  /** A second by default. */
+  readonly every?: Duration.Input
 }
 
 /** The operations of {@link GraphClient} as promises, which reject with the same {@link GraphError}. */
@@ -84,8 +119,8 @@ export interface PromiseClient {
     requests: ReadonlyArray<BatchRequest>,
     options?: BatchOptions & Stoppable
   ) => Promise<ReadonlyArray<BatchOutcome>>
-  /** How reads or writes get on at the gate, now and then every second. */
-  readonly pacing: (lane: Lane, options?: Stoppable) => AsyncIterable<Pacing>
+  /** How reads or writes get on at the gate, now and then every so often; for progress bars. */
+  readonly pacing: (lane: Lane, options?: PacingOptions) => AsyncIterable<Pacing>
   /** Adds a device to a metric; not repeated when an answer is lost. */
   readonly createDevice: (metricId: string, device: NewDevice, options?: Stoppable) => Promise<KeyedDevice>
   /** Removes a device; repeats are safe. */
@@ -132,6 +167,9 @@ const aborted = (signal: AbortSignal): Effect.Effect<never> =>
 const until = <A, E>(signal: AbortSignal, stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
   Stream.suspend(() => (signal.aborted ? Stream.die(signal.reason) : Stream.interruptWhen(stream, aborted(signal))))
 
+const flowing = <A, E>(call: Effect.Effect<A, E>, { flow }: Stoppable): Effect.Effect<A, E> =>
+  flow === undefined ? call : Effect.provideService(call, CurrentFlow, flow)
+
 /**
  * Makes a source of tokens from a function that fetches one. What it rejects with may hold anything, so only its name
  * is shown; reject with a `TokenUnavailable` to say more.
@@ -149,8 +187,11 @@ export const tokenFrom =
             })
     }).pipe(Effect.map((token) => (typeof token === "string" ? { token: Redacted.make(token) } : token)))
 
+/** A batch at a time: a generator is asked for no more than what is sent next. */
 const streamOf = <A>(items: Iterable<A> | AsyncIterable<A>): Stream.Stream<A, unknown> =>
-  Symbol.asyncIterator in items ? Stream.fromAsyncIterable(items, (error) => error) : Stream.fromIterable(items)
+  Symbol.asyncIterator in items
+    ? Stream.fromAsyncIterable(items, (error) => error)
+    : Stream.fromIterable(items, { chunkSize: largestBatch })
 
 /** Makes a client for one root and token; throws `InvalidOptions` when they cannot be used. */
 export const createGraphClient = ({ fetch, onRepeat, token, ...options }: PromiseClientOptions): PromiseClient => {
@@ -174,11 +215,12 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
   const calls = new Set<Fiber.Fiber<unknown, unknown>>()
 
   /** By fibers of its own: to listen to a signal of the client for each call would be a tenth of what a call costs. */
-  const run = <A>(call: Effect.Effect<A, GraphError>, { signal }: Stoppable = {}): Promise<A> =>
+  const run = <A>(call: Effect.Effect<A, GraphError>, options: Stoppable = {}): Promise<A> =>
     new Promise((resolve, reject) => {
+      const { signal } = options
       closing.signal.throwIfAborted()
       signal?.throwIfAborted()
-      const fiber = runFork(call, signal === undefined ? {} : { signal })
+      const fiber = runFork(flowing(call, options), signal === undefined ? {} : { signal })
       calls.add(fiber)
       fiber.addObserver((exit) => {
         calls.delete(fiber)
@@ -189,17 +231,29 @@ export const createGraphClient = ({ fetch, onRepeat, token, ...options }: Promis
       })
     })
 
-  const iterable = <A, E>(rows: Stream.Stream<A, E>, options: Stoppable): AsyncIterable<A> =>
-    Stream.toAsyncIterable(until(signalOf(options), rows))
+  const iterable = <A, E>(rows: Stream.Stream<A, E>, options: Stoppable): AsyncIterable<A> => {
+    const stoppable = until(signalOf(options), rows)
+    const { flow } = options
+    return Stream.toAsyncIterable(flow === undefined ? stoppable : Stream.provideService(stoppable, CurrentFlow, flow))
+  }
 
   return {
     updateDevices: <C extends DeviceChange>(
       changes: Iterable<C> | AsyncIterable<C>,
-      options: UpdateDevicesOptions<C> & Stoppable = {}
-    ) => iterable(client.updateDevices(streamOf(changes), options), options),
+      { onInterrupt, ...options }: UpdateDevicesOptions<C> & Stoppable = {}
+    ) => {
+      const told =
+        onInterrupt === undefined
+          ? {}
+          : {
+              onInterrupt: (outcomes: ReadonlyArray<DeviceOutcome<C>>) =>
+                Effect.promise(async () => onInterrupt(outcomes))
+            }
+      return iterable(client.updateDevices(streamOf(changes), { ...options, ...told }), options)
+    },
     request: (request, options) => run(client.request(request), options),
     batch: (requests, options) => run(client.batch(requests, options), options),
-    pacing: (lane, options = {}) => iterable(client.pacing(lane), options),
+    pacing: (lane, options = {}) => iterable(client.pacing(lane, options.every), options),
     updateDevice: (key, update, options) => run(client.updateDevice(key, update), options),
     getDevice: (key: DeviceKey, options: SelectOptions & Stoppable = {}) =>
       run(client.getDevice(key, options), options) as Promise<KeyedDevice>,

@@ -9,7 +9,7 @@ import type { BatchOrSingle } from "./batch-or-single.ts"
 import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Unavailable } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
-import { type ItemAnswer, type PostBatch, itemFailureOf } from "./post-batch.ts"
+import { type ItemAnswer, type PostBatch, itemFailureOf, outOfTime, sendWithin } from "./post-batch.ts"
 import { type Send, tooLate } from "./send.ts"
 
 /** A change on its way to an outcome. */
@@ -117,9 +117,11 @@ export const makeSendChanges = (
     const gate = yield* settings.gates.at("write")
     const through = gate.through({ cost: 1, withinMillis: yield* withinMillis }, (pass) =>
       Effect.gen(function* () {
+        const left = yield* withinMillis
+        if (left <= 0) return yield* outOfTime(settings.host, work.request)
         begin([work])
         const startedAt = yield* Clock.currentTimeMillis
-        const { value } = yield* send({ ...work.request, pass }, device)
+        const { value } = yield* sendWithin({ send, settings }, { ...work.request, pass }, device, left)
         choice.singleTook(((yield* Clock.currentTimeMillis) - startedAt) / singlesAtOnce)
         return value
       })

@@ -10,7 +10,7 @@ import type { GraphRequest } from "./attempt.ts"
 import { type Mode, batchOrSingle } from "./batch-or-single.ts"
 import { type DeviceChange, type DeviceOutcome, type Outcome, acknowledged, differing } from "./device-outcome.ts"
 import type { GraphError } from "./graph-error.ts"
-import { largestBatch } from "./post-batch.ts"
+import { largestBatch, sendWithin } from "./post-batch.ts"
 import { type Means, type Verdict, type Work, deviceIn, isTimeUp, makeSendChanges, unanswered } from "./send-changes.ts"
 import { backoffMillis, readBackOf } from "./send.ts"
 
@@ -60,7 +60,7 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     skipEqual = false
   }: UpdateDevicesOptions<C>
 ) {
-  const { device: schema, postBatch, send, settings } = means
+  const { device: schema, postBatch, settings } = means
   const { largest } = yield* settings.gates.at("write")
   const duration = Duration.toMillis(Duration.fromInputUnsafe(deadline ?? Duration.infinity))
   const until = (yield* Clock.currentTimeMillis) + duration
@@ -79,7 +79,9 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
 
   /** What a device shows of a change whose answer was lost: made, not made, or nothing. */
   const readBack = Effect.fnUntraced(function* ({ change, request }: Work<C>) {
-    const read = yield* Effect.result(send(readBackOf(request), schema))
+    const left = yield* withinMillis
+    if (left <= 0) return undefined
+    const read = yield* Effect.result(sendWithin(means, readBackOf(request), schema, left))
     if (Result.isFailure(read)) return read.failure.reason._tag === "NotFound" ? "notMade" : undefined
     const device = read.success.value
     return differing(device, change.update).length === 0 ? device : "notMade"
@@ -98,13 +100,13 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const isSpent = work.attempts >= settings.attempts && !isNoAttempt
     const isLast = kind === "refused" || isSpent || isTimeUp(error) || wait >= (yield* withinMillis)
     const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined
-    if (isAsked && !isLast) yield* Effect.sleep(wait)
+    if (isAsked && !isLast) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
     if (kind === "lost" || (isLast && work.isUnsure)) {
       const shown = yield* readBack(work)
       if (shown !== undefined && shown !== "notMade") return acknowledged(work.change.update, shown)
       if (isLast && shown === undefined) return { kind: "unknown", error } satisfies Outcome
     }
-    if (!isLast && !isAsked) yield* Effect.sleep(wait)
+    if (!isLast && !isAsked && wait > 0) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
     if (!isLast) return undefined
     return { kind: kind === "refused" ? "refused" : "failed", error } satisfies Outcome
   })

@@ -3,11 +3,15 @@ import type { TokenCredentialOptions } from "@azure/identity"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { generateKeyPairSync } from "node:crypto"
+import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { inspect } from "node:util"
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest"
+import { clouds, isCloud } from "../src/clouds.ts"
 import { signIn, tokenFromCredential } from "../src/identity.ts"
 import { GraphClient, type TokenSource } from "../src/index.ts"
 import { fakeGraph } from "../src/testing.ts"
@@ -168,14 +172,46 @@ describe("signIn", () => {
     expect(result.success.expiresAtMillis).toBe(expires * 1_000)
   })
 
-  test("with a managed identity asks the platform's own endpoint", async () => {
-    vi.stubEnv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token")
+  test("with a managed identity asks the platform's own endpoint, for the identity that is named", async () => {
+    const asked: Array<{ readonly url: URL; readonly secret: unknown }> = []
+    const platform = createServer((request, response) => {
+      asked.push({ url: new URL(request.url ?? "", "http://127.0.0.1"), secret: request.headers["x-identity-header"] })
+      const expires = Math.floor(Date.now() / 1000) + 7_200
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ access_token: "of-the-platform", expires_on: String(expires), token_type: "Bearer" }))
+    }).listen(0, "127.0.0.1")
+    await once(platform, "listening")
+    vi.stubEnv("IDENTITY_ENDPOINT", `http://127.0.0.1:${(platform.address() as AddressInfo).port}/token`)
     vi.stubEnv("IDENTITY_HEADER", "h")
-    const result = await ask(
-      signIn({ with: "managedIdentity" }, { credentialOptions: { retryOptions: { maxRetries: 0 } } })
-    )
-    expect(result).toMatchObject({ _tag: "Failure", failure: { _tag: "TokenUnavailable" } })
+    try {
+      const result = await ask(signIn({ with: "managedIdentity", clientId: app.clientId }, { cloud: "usGovL5" }))
+      if (result._tag === "Failure") throw result.failure
+      expect(Redacted.value(result.success.token)).toBe("of-the-platform")
+      expect(asked).toHaveLength(1)
+      expect(asked[0]?.secret).toBe("h")
+      expect(Object.fromEntries(asked[0]?.url.searchParams ?? [])).toMatchObject({
+        resource: "https://dod-graph.microsoft.us",
+        client_id: app.clientId
+      })
+    } finally {
+      platform.closeAllConnections()
+      platform.close()
+      await once(platform, "close")
+    }
   })
+
+  test.each(Object.entries(clouds))(
+    "in the cloud %s asks its own sign-in for its own Graph",
+    async (cloud, addresses) => {
+      const { credentialOptions, forms, hosts } = entra(() => token("t1"))
+      const how = { with: "clientSecret", ...app, clientSecret: Redacted.make("s3cret") } as const
+      if (!isCloud(cloud)) throw new Error(`${cloud} is no cloud`)
+      expect(await ask(signIn(how, { cloud, credentialOptions }))).toMatchObject({ _tag: "Success" })
+      expect([...hosts]).toEqual([addresses.signIn])
+      expect(forms[0]?.get("scope")).toContain(`${addresses.graph}/.default`)
+    }
+  )
 })
 
 describe("a sign-in that fails", () => {

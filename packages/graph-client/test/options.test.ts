@@ -1,5 +1,7 @@
 import { expect, test } from "vitest"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { publishedBudget, timesAsFast } from "../src/index.ts"
 import { type GraphClientOptions, InvalidOptions, settingsOf } from "../src/options.ts"
 
 const token = Redacted.make("t0ken")
@@ -88,4 +90,59 @@ test.each(["", "graph.microsoft.com/beta", "ftp://graph.example", "http://", "/b
 
 test.each([Infinity, -1, Number.NaN, "soon" as "1 second"])("%s is no deadline", (deadline) => {
   expect(problemsOf({ baseUrl: "https://graph.example/beta", deadline })).toHaveLength(1)
+})
+
+const cloud = { cloud: "global" } as const
+const here = { baseUrl: "http://127.0.0.1:4010/beta" } as const
+
+/** How many writes and reads a second the gates of a client let through. */
+const ratesOf = async (options: GraphClientOptions) => {
+  const settings = settingsOf({ tenant: crypto.randomUUID(), ...options })
+  if (settings instanceof InvalidOptions) throw settings
+  const lanes = await Promise.all(
+    (["write", "read"] as const).map((lane) => Effect.runPromise(settings.gates.at(lane)))
+  )
+  return lanes.map((gate) => gate.pacing().perSecond)
+}
+
+test.each([
+  { what: "all of what is published, by default", options: cloud, rates: [10, 100] },
+  { what: "half of it", options: { ...cloud, budget: 0.5 }, rates: [5, 50] },
+  { what: "other limits", options: { ...cloud, budget: timesAsFast(publishedBudget, 10) }, rates: [100, 1_000] },
+  { what: "no limits", options: { ...cloud, budget: "unlimited" }, rates: [Infinity, Infinity] },
+  { what: "none on this machine", options: here, rates: [Infinity, Infinity] },
+  { what: "some on this machine where they are asked for", options: { ...here, budget: 1 }, rates: [10, 100] }
+] as const)("the budget is $what", async ({ options, rates }) => {
+  expect(await ratesOf(options)).toEqual(rates)
+})
+
+const writesOf = (limit: number, windowMillis: number) => ({
+  ...publishedBudget,
+  app: { ...publishedBudget.app, writes: { limit, windowMillis } }
+})
+
+test.each([0, -1, 1.5, Number.NaN, writesOf(0, 1), writesOf(1.5, 1), writesOf(1, 0), writesOf(1, Infinity)])(
+  "%j is no budget",
+  (budget) => {
+    expect(problemsOf({ ...cloud, budget })).toEqual([expect.stringMatching(/^budget is not a share/)])
+  }
+)
+
+test("clients have a gate for each origin, tenant, app and lane, and share it where these are the same", async () => {
+  const one = { ...cloud, tenant: "gates", app: "a" } as const
+  const others = [one, { ...one, tenant: "others" }, { ...one, app: "b" }, { ...one, cloud: "china" }] as const
+  const gateOf = async (options: GraphClientOptions, lane: "read" | "write") => {
+    const settings = settingsOf(options)
+    if (settings instanceof InvalidOptions) throw settings
+    return Effect.runPromise(settings.gates.at(lane))
+  }
+  const gate = await gateOf(one, "write")
+  await Effect.runPromise(
+    gate.through({ cost: 1, withinMillis: Infinity }, ({ close }) => Effect.sync(() => close(60_000)))
+  )
+  const closed = await Promise.all(
+    others.map(async (other) => (await gateOf(other, "write")).pacing().closedForMillis > 0)
+  )
+  expect(closed).toEqual([true, false, false, false])
+  expect((await gateOf(one, "read")).pacing().closedForMillis).toBe(0)
 })

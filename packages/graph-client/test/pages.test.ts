@@ -164,6 +164,21 @@ describe("a list that is not whole", () => {
   )
 })
 
+it.effect.each<{ options: ListOptions; counted: boolean }>([
+  { options: { count: true }, counted: true },
+  { options: { expectedCount: 4 }, counted: true },
+  { options: { count: true, countDuplicates: false }, counted: false },
+  { options: {}, counted: false }
+])("with $options a repeated row is told from a new one: $counted", ({ counted, options }) =>
+  Effect.gen(function* () {
+    const { delivered, end } = yield* paged(fakeGraph([page(rows(3), "x", 4), page(rows(1, 2))]), options)
+    expect(delivered.at(-1)?.duplicates).toBe(counted ? 1 : undefined)
+    expect(end).toMatchObject(counted ? { failure: { reason: { why: "countDiffers" } } } : { _tag: "Success" })
+    const whole = yield* paged(fakeGraph([page(rows(3), "x", 4), page(rows(2, 2))]), options)
+    expect(whole.end._tag).toBe(counted ? "Success" : "Failure")
+  })
+)
+
 describe("rows that cannot be read", () => {
   const odd = [{ id: "odd", windowsScore: "7" }, 7, null]
 

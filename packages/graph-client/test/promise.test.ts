@@ -4,7 +4,14 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { expect, expectTypeOf, test } from "vitest"
 import * as fromIndex from "../src/index.ts"
-import { GraphError, InvalidOptions, type PromiseClient, createGraphClient } from "../src/promise.ts"
+import * as fromPromise from "../src/promise.ts"
+import {
+  type DeviceOutcome,
+  GraphError,
+  InvalidOptions,
+  type PromiseClient,
+  createGraphClient
+} from "../src/promise.ts"
 import { type FakeGraph, type FakeRequest, errorResponse, fakeGraph } from "../src/testing.ts"
 import { baseUrl, clientOf as effectClientOf, collectionPath, device, key } from "./fixtures.ts"
 
@@ -229,17 +236,97 @@ test("it has every operation, and each asks for the same and gives the same", as
   await client.close()
 })
 
+test("it has whatever the Effect entry has, but for the client as a service and its flow", () => {
+  const own = ["createGraphClient", "tokenFrom"]
+  const forEffect = ["CurrentFlow", "GraphClient"]
+  expect(
+    Object.keys(fromPromise)
+      .filter((name) => !own.includes(name))
+      .toSorted()
+  ).toEqual(
+    Object.keys(fromIndex)
+      .filter((name) => !forEffect.includes(name))
+      .toSorted()
+  )
+})
+
+test("a call says whose it is, and shares the gate with others like that", async () => {
+  const graph = fakeGraph(() => errorResponse(429, {}, { "retry-after": "3600" }))
+  const tenant = crypto.randomUUID()
+  const client = createGraphClient({ baseUrl, fetch: graph.fetch, tenant, deadline: "2 hours" })
+  const stop = new AbortController()
+  const waiting = failure(client.getDevice(key, { signal: stop.signal }))
+  await requested(graph)
+  for await (const { closedForMillis } of client.pacing("read", { every: "1 milli" })) if (closedForMillis > 0) break
+
+  const flow = { name: "one", mostWaiting: 0 }
+  const isThrottled = { reason: { _tag: "Throttled" }, attempts: 0 }
+  expect(await failure(client.getDevice(key, { flow }))).toMatchObject(isThrottled)
+  expect(await failure(collected(client.listDevices("allDevices", { flow })))).toMatchObject(isThrottled)
+  const other = failure(client.getDevice(key, { flow: { name: "two", mostWaiting: 1 }, signal: stop.signal }))
+  for await (const { queued } of client.pacing("read", { every: "1 milli" })) if (queued === 2) break
+  stop.abort(new Error("enough"))
+  expect(await waiting).toMatchObject({ message: "enough" })
+  expect(await other).toMatchObject({ message: "enough" })
+  expect(graph.requests.length).toBe(1)
+  await client.close()
+})
+
+test("a loop over many changes that is stopped early tells what was sent and not answered", async () => {
+  const graph = fakeGraph(() => "hang")
+  const client = clientOf(graph)
+  const told: Array<DeviceOutcome> = []
+  const stop = new AbortController()
+  const onInterrupt = async (outcomes: ReadonlyArray<DeviceOutcome>) => {
+    await Promise.resolve()
+    told.push(...outcomes)
+  }
+  const many = [1, 2, 3].map((number) => ({ metricId: "m", deviceId: `d${number}`, update: { model: "X" } }))
+  const stopped = failure(collected(client.updateDevices(many, { mode: "batch", onInterrupt, signal: stop.signal })))
+  await requested(graph)
+  stop.abort(new Error("the user left"))
+  expect(await stopped).toMatchObject({ message: "the user left" })
+  expect(told.map(({ change, kind }) => [change, kind])).toEqual(many.map((change) => [change, "unknown"]))
+  await client.close()
+})
+
+function* generated() {
+  yield { ...key, update: { model: "X" } }
+  throw new Error("the file ended early")
+}
+
 async function* changes() {
   yield { ...key, update: { model: "X" } }
   await Promise.resolve()
   throw new Error("the file ended early")
 }
 
-test("many changes may come from an async iterable, and its error ends the loop", async () => {
+test.each([
+  ["an iterable", generated],
+  ["an async iterable", changes]
+] as const)("many changes may come from %s, and its error ends the loop", async (_, source) => {
   const client = clientOf(fakeGraph(() => Response.json(device)))
-  expect(await failure(collected(client.updateDevices(changes(), { mode: "single" })))).toMatchObject({
+  expect(await failure(collected(client.updateDevices(source(), { mode: "single" })))).toMatchObject({
     message: "the file ended early"
   })
+  await client.close()
+})
+
+test("a generator of changes is asked for few more than are sent, however many it has", async () => {
+  const { fetch } = fakeGraph(() => Response.json(device))
+  const client = createGraphClient({ baseUrl, fetch, budget: "unlimited", tenant: crypto.randomUUID() })
+  let asked = 0
+  function* endless() {
+    for (;;) {
+      asked += 1
+      yield { metricId: "m", deviceId: `d${asked}`, update: { model: "X" } }
+    }
+  }
+  for await (const { kind } of client.updateDevices(endless(), { mode: "single" })) {
+    expect(kind).toBe("updated")
+    break
+  }
+  expect(asked).toBeLessThan(400)
   await client.close()
 })
 

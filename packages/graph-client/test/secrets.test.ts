@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
@@ -12,7 +13,7 @@ import { GraphClient, type Repeat, type TokenSource } from "../src/index.ts"
 import { settingsOf } from "../src/options.ts"
 import { createGraphClient } from "../src/promise.ts"
 import { type FakeAnswer, type FakeRequest, errorResponse, fakeGraph } from "../src/testing.ts"
-import { clientOf, collectionPath, key } from "./fixtures.ts"
+import { advance, clientOf, collectionPath, key } from "./fixtures.ts"
 
 const secrets = { token: "canary-t0ken+/=", body: "canary-body", query: "canary-query" }
 
@@ -31,6 +32,10 @@ const answers: Record<string, (request: FakeRequest) => FakeAnswer> = {
       details: [{ code: echo(request), message: echo(request) }],
       innerError: { "request-id": echo(request) }
     }),
+  "an item of a batch": (request) => {
+    const body = { error: { code: echo(request), message: echo(request) } }
+    return Response.json({ responses: [{ id: "1", status: 400, headers: { "request-id": echo(request) }, body }] })
+  },
   "an escaped error envelope": (request) => {
     const message = escaped({ Message: echo(request) })
     return new Response(escaped({ error: { code: echo(request), message } }), { status: 400 })
@@ -94,7 +99,7 @@ describe.each(Object.entries(tokens))("with %s nothing secret shows", (_, makeTo
         })
         const nextLink = `https://graph.example${collectionPath}?$skiptoken=${secrets.query}`
         const graph = fakeGraph((request) =>
-          request.method === "GET" && request.url.search === ""
+          request.url.pathname === collectionPath && request.url.search === ""
             ? Response.json({ value: [], "@odata.nextLink": nextLink })
             : answer(request)
         )
@@ -107,6 +112,16 @@ describe.each(Object.entries(tokens))("with %s nothing secret shows", (_, makeTo
             Effect.provideService(References.MinimumLogLevel, "All")
           )
         const updated = yield* Effect.exit(traced(client.updateDevice(key, { deviceName: secrets.body })))
+        const bulk = client.updateDevices(Stream.make({ ...key, update: { deviceName: secrets.body } }), {
+          mode: "batch",
+          deadline: "5 seconds"
+        })
+        const bulkRunning = yield* Effect.forkChild(traced(Stream.runCollect(bulk)))
+        const batched = yield* Effect.exit(
+          traced(client.batch([{ method: "POST", url: "/x", body: { name: secrets.body } }]))
+        )
+        yield* advance("5 seconds")
+        const outcomes = yield* Fiber.join(bulkRunning)
         const listed = yield* Effect.exit(traced(Stream.runDrain(client.listDevices("allDevices"))))
 
         expect(graph.requests.at(-1)?.headers.get("authorization")).toContain(secrets.token)
@@ -116,6 +131,8 @@ describe.each(Object.entries(tokens))("with %s nothing secret shows", (_, makeTo
         const shown = [
           shownBy(updated),
           shownBy(listed),
+          everythingIn(outcomes.map((outcome) => ("error" in outcome ? outcome.error : "no error"))),
+          everythingIn(batched),
           ...spans.map(everythingSaid),
           ...logged,
           everythingIn(client)
@@ -125,6 +142,25 @@ describe.each(Object.entries(tokens))("with %s nothing secret shows", (_, makeTo
     )
   }
 })
+
+it.effect.each([
+  { what: "leads elsewhere", nextLink: "https://elsewhere.example/" },
+  { what: "leads back", nextLink: `https://graph.example${collectionPath}` }
+])("in the error of a list that is not whole, because it $what", ({ nextLink }) =>
+  Effect.gen(function* () {
+    const graph = fakeGraph((request) =>
+      Response.json(
+        { value: [{ id: "1", echo: echo(request) }], "@odata.nextLink": nextLink },
+        { headers: { "request-id": echo(request), "x-ms-ags-diagnostic": echo(request) } }
+      )
+    )
+    const token = Redacted.make(secrets.token)
+    const client = yield* Effect.provide(GraphClient, clientOf(graph, { token }))
+    const listed = yield* Effect.exit(Stream.runDrain(client.listDevices("allDevices")))
+    expect(shownBy(listed)).toContain("Incomplete")
+    expect(shownBy(listed)).not.toContain(secrets.token)
+  })
+)
 
 const crash = ({ error }: Repeat) => Effect.die(error)
 

@@ -4,8 +4,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { GraphClient } from "../src/index.ts"
+import { type DeviceChange, GraphClient } from "../src/index.ts"
 import { type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
+import { batchService } from "./batch-service.ts"
 import { advance, clientOf, device, devicePath, key } from "./fixtures.ts"
 
 const template = devicePath.replace("allDevices", "{metricId}").replace(device.id, "{deviceId}")
@@ -56,38 +57,6 @@ it.effect("each attempt is a client span with the attributes of the HTTP convent
   })
 )
 
-it.effect("each item of a batch is a span below its batch, with its own outcome", () =>
-  Effect.gen(function* () {
-    const graph = fakeGraph([
-      Response.json({
-        responses: [
-          { id: "3", status: 404, body: { error: { code: "ResourceNotFound", message: "gone" } } },
-          { id: "1", status: 200, body: device }
-        ]
-      }),
-      Response.json({ responses: [{ id: "1", status: 200, body: device }] }),
-      errorResponse(403, {})
-    ])
-    const requests = ["a", "b", "c"].map((id) => ({ method: "GET" as const, url: `/devices/${id}` }))
-    const spans = yield* traced(graph, (client) =>
-      Effect.andThen(client.batch(requests), client.batch(requests.slice(0, 2)))
-    )
-    const always = { "http.request.method": "GET", "url.template": "/beta/$batch" }
-    const items = spans.filter(({ name }) => name === "GraphClient.batchItem")
-    expect(items.map(({ attributes }) => Object.fromEntries(attributes))).toEqual([
-      { ...always, "http.response.status_code": 200 },
-      { ...always, "error.type": "unanswered" },
-      { ...always, "http.response.status_code": 404, "error.type": "404" },
-      { ...always, "http.response.status_code": 200 },
-      { ...always, "error.type": "403" },
-      { ...always, "error.type": "403" }
-    ])
-    expect(items.map(({ parent, status }) => [Option.getOrUndefined(parent)?._tag, status._tag])).toEqual(
-      items.map(() => ["Span", "Ended"])
-    )
-  })
-)
-
 it.effect("no span holds a key: they are the same for every device", () =>
   Effect.gen(function* () {
     const graph = fakeGraph((request) =>
@@ -102,5 +71,56 @@ it.effect("no span holds a key: they are the same for every device", () =>
     const attributes = spans.map((span) => Object.fromEntries(span.attributes))
     expect(attributes.length).toBeGreaterThan(4)
     expect(JSON.stringify([attributes, spans.map(({ name }) => name)])).not.toContain("secret")
+  })
+)
+
+const changes: ReadonlyArray<DeviceChange> = ["a", "b", "c"].map((deviceId) => ({
+  metricId: "secretMetric",
+  deviceId,
+  update: { model: "X" }
+}))
+
+const updateAll = (client: GraphClient["Service"]) =>
+  Stream.runDrain(client.updateDevices(Stream.fromIterable(changes), { mode: "batch" }))
+
+it.effect("each item of a batch is a span, below that of the batch, with its own status, and each wait too", () =>
+  Effect.gen(function* () {
+    const service = batchService({
+      item: ({ deviceId, index }) => {
+        if (index > 0 || deviceId === "a") return undefined
+        return deviceId === "b" ? { status: 503, retryAfter: "2" } : "missing"
+      }
+    })
+    const spans = yield* traced(service.graph, updateAll)
+    const always = { "http.request.method": "PATCH", "url.template": template }
+    expect(attributesOf(spans, "GraphClient.item")).toEqual([
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "http.response.status_code": 503, "error.type": "503" },
+      { ...always, "error.type": "Unavailable" },
+      { ...always, "http.response.status_code": 200 },
+      { ...always, "http.response.status_code": 200 }
+    ])
+    const batches = spans.filter(({ name }) => name === "GraphClient.postBatch")
+    for (const { name, parent, status } of spans) {
+      if (name !== "GraphClient.item") continue
+      expect(status._tag).toBe("Ended")
+      expect(batches.map(({ spanId }) => spanId)).toContain(Option.getOrThrow(parent).spanId)
+    }
+    expect(attributesOf(spans, "GraphClient.wait").length).toBeGreaterThan(0)
+    expect(JSON.stringify(spans.map(({ attributes }) => [...attributes]))).not.toContain("secret")
+  })
+)
+
+it.effect("items of a batch that came back with nothing end with what became of the batch", () =>
+  Effect.gen(function* () {
+    const service = batchService({
+      envelope: (index) => (index === 0 ? { answer: errorResponse(503, {}, { "retry-after": "1" }) } : undefined)
+    })
+    const spans = yield* traced(service.graph, updateAll)
+    expect(attributesOf(spans, "GraphClient.item").map((attributes) => attributes["error.type"])).toEqual([
+      "Unavailable",
+      "Unavailable",
+      "Unavailable"
+    ])
   })
 )
