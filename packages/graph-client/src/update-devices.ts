@@ -36,6 +36,9 @@ export type UpdateDevices = <C extends DeviceChange, E = never, R = never>(
 /** A group that is not full is sent after this long. */
 const lingerMillis = 50
 
+/** In the place of what a caller without a compiler may give, such as the null of an empty line: it is refused. */
+const noChange: DeviceChange = { metricId: "", deviceId: "", update: {} }
+
 /** Ids are GUIDs, in which case does not matter. */
 const deviceOf = ({ deviceId, metricId }: DeviceChange): string => `${metricId}\0${deviceId}`.toLowerCase()
 
@@ -152,7 +155,7 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   })
 
   const begin = (change: C): Work<C> | DeviceOutcome<C> => {
-    const request = requestOf(change)
+    const request = requestOf(change ?? noChange)
     if ("_tag" in request) return { change, attempts: 0, kind: "refused", error: request }
     const key = deviceOf(change)
     const settled = Deferred.makeUnsafe<void>()

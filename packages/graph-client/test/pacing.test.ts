@@ -84,10 +84,12 @@ it.effect("the gauges show what a bulk update waits for, and the stream of pacin
   }).pipe(measured)
 )
 
+/** A client that is there as long as its scope. */
+const clientIn = (scope: Scope.Scope, options: Partial<GraphClientOptions>) =>
+  Layer.buildWithScope(using("shared", options), scope)
+
 it.effect("clients that share a gate share its gauges, which are there until the last of them goes", () =>
   Effect.gen(function* () {
-    const clientIn = (scope: Scope.Scope, options: Partial<GraphClientOptions>) =>
-      Layer.buildWithScope(using("shared", options), scope)
     const [first, second] = [yield* Scope.make(), yield* Scope.make()]
     const rate = valueOf("graph_client_rate write")
     yield* clientIn(first, { budget: 1 })
