@@ -46,7 +46,7 @@ export type BatchOutcome =
 
 /** How a batch is sent. */
 export interface BatchOptions {
-  /** Ends it all; the client's deadline by default. */
+  /** Ends it all, requests under way included; the client's deadline by default. */
   readonly deadline?: Duration.Input
 }
 

@@ -15,7 +15,10 @@ import { type GraphRequest, backoffMillis, readBackOf } from "./send.ts"
 
 /** How `updateDevices` goes about it. */
 export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {
-  /** Ends it all: what cannot be sent in time fails. None by default, because it takes as long as the budget says. */
+  /**
+   * Ends it all: what cannot be sent in time fails, and what has no answer by then is `unknown`. None by default, because
+   * it takes as long as the budget says.
+   */
   readonly deadline?: Duration.Input
   /** Whether changes go in batches or one by one; by default whichever turns out to be faster. */
   readonly mode?: Mode
