@@ -47,7 +47,7 @@ export type BatchOutcome =
 
 /** How a batch is sent. */
 export interface BatchOptions {
-  /** Ends it all; the client's deadline by default. */
+  /** Ends it all, requests under way included; the client's deadline by default. */
   readonly deadline?: Duration.Input
 }
 
@@ -68,8 +68,14 @@ const issue = (path: string, expected: string): Issue => {
 const urlIssues = (path: string, url: unknown): ReadonlyArray<Issue> =>
   isBelowRoot(url) ? [] : [issue(path, "a path below the root, such as /deviceManagement")]
 
+const methods: ReadonlySet<string> = new Set<Sent["method"]>(["GET", "POST", "PATCH", "DELETE"])
+
+const methodIssues = (path: string, method: string): ReadonlyArray<Issue> =>
+  methods.has(method) ? [] : [issue(path, `one of ${[...methods].join(", ")}`)]
+
 /** What is wrong with a request that is sent by itself. */
-export const singleIssues = ({ clientRequestId = "", url }: SingleRequest): ReadonlyArray<Issue> => [
+export const singleIssues = ({ clientRequestId = "", method, url }: SingleRequest): ReadonlyArray<Issue> => [
+  ...methodIssues("method", method),
   ...urlIssues("url", url),
   ...(/^[\w.-]{0,64}$/.test(clientRequestId)
     ? []
@@ -78,7 +84,8 @@ export const singleIssues = ({ clientRequestId = "", url }: SingleRequest): Read
 
 /** What is wrong with the requests of a batch. */
 export const batchIssues = (requests: ReadonlyArray<BatchRequest>): ReadonlyArray<Issue> =>
-  requests.flatMap(({ dependsOn = [], url }, index) => [
+  requests.flatMap(({ dependsOn = [], method, url }, index) => [
+    ...methodIssues(`requests[${index}].method`, method),
     ...urlIssues(`requests[${index}].url`, url),
     ...(dependsOn.every((other) => Number.isInteger(other) && other >= 0 && other < index)
       ? []

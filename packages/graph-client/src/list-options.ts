@@ -42,21 +42,22 @@ const numberIssue = (path: string, value: number | undefined, least: number): Re
 
 const filterIssues = (of: Filter | string | undefined): ReadonlyArray<Issue> => {
   if (of === undefined) return []
-  if (typeof of !== "string") return of.issues
-  if (of.trim() !== "" && of.isWellFormed()) return []
+  if (typeof of === "object" && Array.isArray(of?.issues)) return of.issues
+  if (typeof of === "string" && of.trim() !== "" && of.isWellFormed()) return []
   const expected = "a condition such as windowsScore lt 50"
   const message = `filter: ${JSON.stringify(of)} is not ${expected}`
   return [{ path: "filter", code: "malformedText", message, expected, received: JSON.stringify(of) }]
 }
 
-const orderParts = (order: string) => {
-  const [name = "", direction = "asc", ...more] = order.split(" ")
+/** `order` may be anything where no compiler has looked. */
+const orderParts = (order: unknown) => {
+  const [name = "", direction = "asc", ...more] = String(order).split(" ")
   return { name, isWhole: (direction === "asc" || direction === "desc") && more.length === 0 }
 }
 
-const orderIssue = (order: string): Issue => {
+const orderIssue = (order: unknown): Issue => {
   const expected = "a property, with asc or desc behind it or nothing"
-  const received = JSON.stringify(order.slice(0, 60).toWellFormed())
+  const received = JSON.stringify(String(order).slice(0, 60).toWellFormed())
   return {
     path: "orderBy",
     code: "malformedText",

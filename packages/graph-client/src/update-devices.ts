@@ -16,7 +16,10 @@ import { backoffMillis, readBackOf } from "./send.ts"
 
 /** How `updateDevices` goes about it. */
 export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {
-  /** Ends it all: what cannot be sent in time fails. None by default, because it takes as long as the budget says. */
+  /**
+   * Ends it all: what cannot be sent in time fails, and what has no answer by then is `unknown`. None by default, because
+   * it takes as long as the budget says.
+   */
   readonly deadline?: Duration.Input
   /** Whether changes go in batches or one by one; by default whichever turns out to be faster. */
   readonly mode?: Mode
@@ -36,6 +39,9 @@ export type UpdateDevices = <C extends DeviceChange, E = never, R = never>(
 
 /** A group that is not full is sent after this long. */
 const lingerMillis = 50
+
+/** In the place of what a caller without a compiler may give, such as the null of an empty line: it is refused. */
+const noChange: DeviceChange = { metricId: "", deviceId: "", update: {} }
 
 /** Ids are GUIDs, in which case does not matter. */
 const deviceOf = ({ deviceId, metricId }: DeviceChange): string => `${metricId}\0${deviceId}`.toLowerCase()
@@ -153,7 +159,7 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   })
 
   const begin = (change: C): Work<C> | DeviceOutcome<C> => {
-    const request = requestOf(change)
+    const request = requestOf(change ?? noChange)
     if ("_tag" in request) return { change, attempts: 0, kind: "refused", error: request }
     const key = deviceOf(change)
     const settled = Deferred.makeUnsafe<void>()

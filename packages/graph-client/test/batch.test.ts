@@ -214,6 +214,19 @@ describe("the deadline of a batch", () => {
   )
 })
 
+it.effect.each(["TRACE", "get", "", "GET\r\nX: y"])("%j is no method, and is not sent", (method) =>
+  Effect.gen(function* () {
+    const graph = answering(ok)
+    const request = { method: method as "GET", url: "/a" }
+    expect(yield* Effect.flip(batch(graph, [get("/fine"), request]))).toMatchObject({
+      reason: { _tag: "Invalid", issues: [{ path: "requests[1].method" }] }
+    })
+    const single = GraphClient.use((client) => client.request(request)).pipe(Effect.provide(clientOf(graph)))
+    expect(yield* Effect.flip(single)).toMatchObject({ reason: { _tag: "Invalid", issues: [{ path: "method" }] } })
+    expect(graph.requests).toEqual([])
+  })
+)
+
 it.effect.each([
   "any",
   "//elsewhere.example/a",

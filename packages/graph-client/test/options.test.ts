@@ -95,13 +95,16 @@ test.each([Infinity, -1, Number.NaN, "soon" as "1 second"])("%s is no deadline",
 const cloud = { cloud: "global" } as const
 const here = { baseUrl: "http://127.0.0.1:4010/beta" } as const
 
+const gateOf = (options: GraphClientOptions, lane: "read" | "write") => {
+  const settings = settingsOf(options)
+  if (settings instanceof InvalidOptions) throw settings
+  return Effect.runPromise(settings.gates.at(lane))
+}
+
 /** How many writes and reads a second the gates of a client let through. */
 const ratesOf = async (options: GraphClientOptions) => {
-  const settings = settingsOf({ tenant: crypto.randomUUID(), ...options })
-  if (settings instanceof InvalidOptions) throw settings
-  const lanes = await Promise.all(
-    (["write", "read"] as const).map((lane) => Effect.runPromise(settings.gates.at(lane)))
-  )
+  const own = { tenant: crypto.randomUUID(), ...options }
+  const lanes = await Promise.all([gateOf(own, "write"), gateOf(own, "read")])
   return lanes.map((gate) => gate.pacing().perSecond)
 }
 
@@ -131,11 +134,6 @@ test.each([0, -1, 1.5, Number.NaN, writesOf(0, 1), writesOf(1.5, 1), writesOf(1,
 test("clients have a gate for each origin, tenant, app and lane, and share it where these are the same", async () => {
   const one = { ...cloud, tenant: "gates", app: "a" } as const
   const others = [one, { ...one, tenant: "others" }, { ...one, app: "b" }, { ...one, cloud: "china" }] as const
-  const gateOf = async (options: GraphClientOptions, lane: "read" | "write") => {
-    const settings = settingsOf(options)
-    if (settings instanceof InvalidOptions) throw settings
-    return Effect.runPromise(settings.gates.at(lane))
-  }
   const gate = await gateOf(one, "write")
   await Effect.runPromise(
     gate.through({ cost: 1, withinMillis: Infinity }, ({ close }) => Effect.sync(() => close(60_000)))

@@ -1,4 +1,5 @@
 import { expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -7,7 +8,7 @@ import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { GraphClient, type GraphClientOptions, type Pacing, publishedBudget } from "../src/index.ts"
-import { fakeGraph } from "../src/testing.ts"
+import { errorResponse, fakeGraph } from "../src/testing.ts"
 import { batchService } from "./batch-service.ts"
 import { advance, baseUrl, clientOf, device, key } from "./fixtures.ts"
 
@@ -83,10 +84,12 @@ it.effect("the gauges show what a bulk update waits for, and the stream of pacin
   }).pipe(measured)
 )
 
+/** A client that is there as long as its scope. */
+const clientIn = (scope: Scope.Scope, options: Partial<GraphClientOptions>) =>
+  Layer.buildWithScope(using("shared", options), scope)
+
 it.effect("clients that share a gate share its gauges, which are there until the last of them goes", () =>
   Effect.gen(function* () {
-    const clientIn = (scope: Scope.Scope, options: Partial<GraphClientOptions>) =>
-      Layer.buildWithScope(using("shared", options), scope)
     const [first, second] = [yield* Scope.make(), yield* Scope.make()]
     const rate = valueOf("graph_client_rate write")
     yield* clientIn(first, { budget: 1 })
@@ -129,4 +132,64 @@ it.effect("a rate that was asked to slow down shows as what was learned, and cli
       expect(rates.at(-1)).toBe(100)
     }).pipe(Effect.provide(clientOf(graph, { tenant: "slowed", budget: publishedBudget })))
   }).pipe(measured)
+)
+
+/** A service whose window holds so many writes for us, because others of the tenant use the rest of it. */
+const sharedService = (now: () => number, leftFor: (at: number) => number) => {
+  const taken: Array<number> = []
+  const refusedAt: Array<number> = []
+  const graph = fakeGraph(() => {
+    const at = now()
+    while ((taken[0] ?? Infinity) <= at - 20_000) taken.shift()
+    const room = leftFor(at)
+    if (taken.length >= room) {
+      refusedAt.push(at)
+      const free = (taken[taken.length - room] ?? at) + 20_000 - at
+      return errorResponse(429, {}, { "retry-after": String(Math.ceil(free / 1_000)) })
+    }
+    taken.push(at)
+    return Response.json(device)
+  })
+  return { graph, refusedAt }
+}
+
+it.effect(
+  "a lower limit is learned while others use the tenant's budget, and the whole comes back when they are gone",
+  () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const now = () => clock.currentTimeMillisUnsafe()
+      const minute = 60_000
+      const { graph, refusedAt } = sharedService(now, (at) => (at < 10 * minute ? 100 : 200))
+      yield* Effect.gen(function* () {
+        const client = yield* GraphClient
+        let made = 0
+        const running = yield* Effect.forkChild(
+          Stream.runForEach(client.updateDevices(changes(1_000_000), { mode: "single", concurrency: 1 }), ({ kind }) =>
+            Effect.sync(() => {
+              expect(kind).toBe("updated")
+              made += 1
+            })
+          )
+        )
+        const shares: Array<number> = []
+        for (let second = 0; second < 16 * 60; second++) {
+          yield* advance("1 second")
+          if (second > 60 && second < 10 * 60) shares.push((yield* valueOf("graph_client_learned_share write")) ?? 0)
+        }
+        yield* Fiber.interrupt(running)
+
+        // A new app that knows nothing of the others would be refused about once in two of its requests.
+        const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+        expect(mean).toBeGreaterThan(0.3)
+        expect(mean).toBeLessThan(0.75)
+        const late = refusedAt.filter((at) => at > minute && at < 10 * minute)
+        expect(late.length).toBeLessThan(9 * 60 * 5 * 0.05)
+        expect(refusedAt.filter((at) => at > 11 * minute)).toEqual([])
+        expect(yield* valueOf("graph_client_learned_share write")).toBe(1)
+        expect(yield* valueOf("graph_client_rate write")).toBe(10)
+        // Most of what the service had room for: 100 in 20 seconds for ten minutes, then 200.
+        expect(made).toBeGreaterThan(0.7 * (30 * 100 + 18 * 200))
+      }).pipe(Effect.provide(clientOf(graph, { tenant: "shared with others", budget: publishedBudget })))
+    }).pipe(measured)
 )

@@ -4,7 +4,14 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { GraphClient, type GraphClientOptions, type Repeat, Throttled, Unavailable } from "../src/index.ts"
+import {
+  GraphClient,
+  type GraphClientOptions,
+  type Repeat,
+  Throttled,
+  Unavailable,
+  publishedBudget
+} from "../src/index.ts"
 import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
 import { advance, clientOf, device, devicePath, key, settled } from "./fixtures.ts"
 
@@ -169,7 +176,42 @@ describe("waits", () => {
   )
 })
 
+it.live("a wait longer than any timer of the platform is not cut short", () =>
+  Effect.gen(function* () {
+    for (const answer of [throttled("2600000"), errorResponse(503, {}, { "retry-after": "2600000" })]) {
+      const graph = fakeGraph([answer, Response.json(device)])
+      const reading = yield* Effect.forkChild(read(graph, { deadline: "60 days" }))
+      // A timer of Node that is too long for it fires after a millisecond.
+      yield* Effect.sleep("20 millis")
+      expect(graph.requests.length).toBe(1)
+      expect(reading.pollUnsafe()).toBeUndefined()
+      yield* Fiber.interrupt(reading)
+    }
+  })
+)
+
 describe("the deadline", () => {
+  it.effect(
+    "that a full gate does not let it keep is told at once, with the time it would take, and nothing is sent",
+    () =>
+      Effect.gen(function* () {
+        const graph = fakeGraph([throttled("45"), Response.json(device)])
+        const options = { deadline: "1 minute", budget: publishedBudget } as const
+        const first = yield* Effect.forkChild(read(graph, options))
+        yield* advance(1)
+        const error = yield* Effect.flip(read(graph, { ...options, deadline: "30 seconds" }))
+        expect(error.reason).toMatchObject({ _tag: "Throttled", retryAfterSeconds: expect.closeTo(45, 0) })
+        expect(error).toMatchObject({
+          attempts: 0,
+          waitedMillis: 0,
+          message: expect.stringMatching(/has to be given 4\ds/)
+        })
+        expect(graph.requests.length).toBe(1)
+        yield* advance("45 seconds")
+        expect(yield* Fiber.join(first)).toEqual(device)
+      })
+  )
+
   it.effect("a wait that would pass it is not begun, and the error says how long it would be", () =>
     Effect.gen(function* () {
       const deadline = "30 seconds"

@@ -57,6 +57,26 @@ it.effect("each attempt is a client span with the attributes of the HTTP convent
   })
 )
 
+it.effect.each([
+  { what: "a request", call: (client: GraphClient["Service"]) => client.getDevice(key), body: device },
+  {
+    what: "a batch",
+    call: (client: GraphClient["Service"]) => client.batch([{ method: "GET", url: "/a" }]),
+    body: { responses: [{ id: "1", status: 200, headers: {}, body: {} }] }
+  }
+])("the wait of $what at a gate that was closed is a span, as long as the wait", ({ body, call }) =>
+  Effect.gen(function* () {
+    const graph = fakeGraph([errorResponse(429, {}, { "retry-after": "7" }), Response.json(body)])
+    const spans = yield* traced<unknown, unknown>(graph, call)
+    const waits = spans.filter(({ name }) => name === "GraphClient.wait")
+    const millis = waits.map(({ status }) =>
+      status._tag === "Ended" ? Number(status.endTime - status.startTime) / 1e6 : "not ended"
+    )
+    expect(millis).toEqual([7_000])
+    expect(graph.requests.length).toBe(2)
+  })
+)
+
 it.effect("no span holds a key: they are the same for every device", () =>
   Effect.gen(function* () {
     const graph = fakeGraph((request) =>
@@ -107,7 +127,7 @@ it.effect("each item of a batch is a span, below that of the batch, with its own
       expect(batches.map(({ spanId }) => spanId)).toContain(Option.getOrThrow(parent).spanId)
     }
     expect(attributesOf(spans, "GraphClient.wait").length).toBeGreaterThan(0)
-    expect(JSON.stringify(spans.map(({ attributes }) => [...attributes]))).not.toContain("secret")
+    expect(JSON.stringify(spans.map(({ attributes }) => Object.fromEntries(attributes)))).not.toContain("secret")
   })
 )
 

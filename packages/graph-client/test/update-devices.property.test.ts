@@ -106,6 +106,10 @@ it("whatever fails: one outcome for each change, the right one, in order, and no
         expect(numbers).toEqual(numbers.toSorted((one, other) => one - other))
       }
       expect(service.tooEarly).toEqual([])
+      for (const { body, method } of service.graph.requests) {
+        const items = method === "POST" ? (body as { readonly requests: ReadonlyArray<{ url: string }> }).requests : []
+        expect(new Set(items.map(({ url }) => url)).size).toBe(items.length)
+      }
     }),
     { numRuns: 40 }
   )

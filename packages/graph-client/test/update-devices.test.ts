@@ -145,6 +145,19 @@ describe("outcomes", () => {
     })
   )
 
+  it.effect.each([null, undefined, 7, "a", {}, { metricId: 1, deviceId: 2, update: null }])(
+    "of %j, which a program without a compiler may give, is refused, and the others are made",
+    (odd) =>
+      Effect.gen(function* () {
+        const service = batchService()
+        const outcomes = yield* finished(run(service.graph, [change("a"), odd as unknown as DeviceChange, change("b")]))
+        expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(["refused", "updated", "updated"])
+        const refused = outcomes.find(({ kind }) => kind === "refused")
+        expect(refused?.change).toBe(odd)
+        expect(refused).toMatchObject({ attempts: 0, error: { reason: { _tag: "Invalid" } } })
+      })
+  )
+
   it.effect("come for what was sent before the source of the changes failed, and then its error", () =>
     Effect.gen(function* () {
       const service = batchService()
@@ -319,7 +332,7 @@ describe("a batch that fails as a whole", () => {
         envelope: (_, size) => (size > 1 ? { answer: errorResponse(status, {}) } : undefined)
       })
       const outcomes = yield* finished(run(service.graph, changesOf(20), { mode: "auto" }))
-      expect(outcomes.map(({ attempts, kind }) => [kind, attempts])).toEqual(Array(20).fill(["updated", 2]))
+      expect(outcomes.map(({ attempts, kind }) => `${kind} ${attempts}`)).toEqual(Array(20).fill("updated 2"))
       expect(service.batchSizes).toEqual([20])
       expect(service.graph.requests.length).toBe(21)
     })
@@ -340,7 +353,7 @@ describe("an answer that never came", () => {
         envelope: (index) => (index === 0 ? { isMade: true, answer: answer() } : undefined)
       })
       const outcomes = yield* finished(run(service.graph, changesOf(3)))
-      expect(outcomes.map(({ attempts, kind }) => [kind, attempts])).toEqual(Array(3).fill(["updated", 1]))
+      expect(outcomes.map(({ attempts, kind }) => `${kind} ${attempts}`)).toEqual(Array(3).fill("updated 1"))
       expect(service.batchSizes).toEqual([3])
       expect(service.graph.requests.filter(({ method }) => method === "GET").length).toBe(3)
     })
@@ -350,7 +363,7 @@ describe("an answer that never came", () => {
     Effect.gen(function* () {
       const service = batchService({ envelope: (index) => (index === 0 ? { answer: answer() } : undefined) })
       const outcomes = yield* finished(run(service.graph, changesOf(3)))
-      expect(outcomes.map(({ attempts, kind }) => [kind, attempts])).toEqual(Array(3).fill(["updated", 2]))
+      expect(outcomes.map(({ attempts, kind }) => `${kind} ${attempts}`)).toEqual(Array(3).fill("updated 2"))
     })
   )
 
