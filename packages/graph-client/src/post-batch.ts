@@ -10,7 +10,7 @@ import type { Lane } from "./budget.ts"
 import type { Pass } from "./gate.ts"
 import { type Answer, GraphError, type Sent, Unavailable, answerOf, refusal } from "./graph-error.ts"
 import type { Settings } from "./options.ts"
-import { type Received, type Send, backoffMillis, tooLate } from "./send.ts"
+import { type Received, type Send, asksToWait, backoffMillis, tooLate } from "./send.ts"
 import { whenTraced } from "./spanned.ts"
 
 /** Most requests in one batch (reference 6.4). */
@@ -176,7 +176,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   const closeFor = Effect.fnUntraced(function* (failures: ReadonlyArray<GraphError | undefined>, pass: Pass) {
     let longest: number | undefined
     for (const error of failures) {
-      if (error?.reason._tag !== "Throttled") continue
+      if (error === undefined || !asksToWait(error)) continue
       const wait = yield* backoffMillis(error, pass.throttledInRow + 1)
       longest = Math.max(longest ?? 0, wait)
     }

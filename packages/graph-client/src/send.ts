@@ -72,7 +72,11 @@ const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<n
   return method === "POST" && isOutcomeUnknown(error) ? Effect.undefined : backoffMillis(error, failures)
 }
 
-/** How long to wait before the next attempt; being throttled closes the gate for all. */
+/** Whether the service asks everybody to wait: 503 with a time is to be treated like 429 (reference 6.3). */
+export const asksToWait = ({ reason }: GraphError): boolean =>
+  reason._tag === "Throttled" || (reason._tag === "Unavailable" && reason.retryAfterSeconds !== undefined)
+
+/** How long to wait before the next attempt; being asked to wait closes the gate for all. */
 const judged = (
   error: GraphError,
   sent: Sent,
@@ -82,7 +86,7 @@ const judged = (
   const isThrottled = error.reason._tag === "Throttled"
   const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
   return Effect.map(repeatAfterMillis(error, failures), (wait): Failure => {
-    if (isThrottled) pass.close(wait ?? 0)
+    if (asksToWait(error)) pass.close(wait ?? 0)
     return { token, sent, error, wait }
   })
 }
@@ -171,8 +175,8 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         const isLast = request.pass !== undefined || attempts >= settings.attempts
         if (wait === undefined || isLast || now + wait >= until) return yield* failed(error)
         yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
-        // Who was throttled waits at the gate, with everyone else.
-        if (error.reason._tag === "Throttled") continue
+        // Who was asked to wait does so at the gate, with everyone else.
+        if (asksToWait(error)) continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }

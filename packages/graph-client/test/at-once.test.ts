@@ -44,7 +44,12 @@ const cases: ReadonlyArray<Case> = [
   { title: "a refusal", call: update, answers: () => [answered(400)] },
   { title: "a device that is not there", call: read, answers: () => [answered(404)] },
   { title: "a service that is away for a moment", call: read, answers: () => [answered(503, atOnce), fine()] },
-  { title: "one that stays away", call: read, answers: () => [1, 2, 3].map(() => answered(503, atOnce)) },
+  {
+    title: "one that stays away",
+    call: read,
+    answers: () => [answered(503, atOnce), answered(503, atOnce)],
+    options: { attempts: 2 }
+  },
   {
     title: "a service that asks for time",
     call: update,

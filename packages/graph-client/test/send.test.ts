@@ -150,6 +150,31 @@ describe("waits", () => {
     })
   )
 
+  it.effect.each([429, 503])("a %i that says how long is waited for by everyone", (status) =>
+    Effect.gen(function* () {
+      const graph = fakeGraph([
+        errorResponse(status, {}, { "retry-after": "10" }),
+        ...[1, 2].map(() => Response.json(device))
+      ])
+      const both = Effect.gen(function* () {
+        const client = yield* GraphClient
+        const first = yield* Effect.forkChild(client.getDevice(key))
+        yield* settled
+        const second = yield* Effect.forkChild(client.getDevice(key))
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+      })
+      const running = yield* Effect.forkChild(Effect.provide(both, clientOf(graph)))
+      yield* advance(9_999)
+      expect(graph.requests.length).toBe(1)
+      yield* advance(1)
+      expect(graph.requests.length).toBe(2)
+      yield* advance("1 second")
+      yield* Fiber.join(running)
+      expect(graph.requests.length).toBe(3)
+    })
+  )
+
   it.effect("without Retry-After the longest wait doubles from one second to thirty", () =>
     Effect.gen(function* () {
       const graph = fakeGraph(() => throttled())
