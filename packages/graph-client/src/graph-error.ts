@@ -130,6 +130,8 @@ export class GraphError extends Data.TaggedError("GraphError")<
 export interface Answer {
   readonly status: number
   readonly text: string
+  /** What the service says that the body is. */
+  readonly contentType?: string | undefined
   readonly requestId?: string | undefined
   readonly retryAfter?: string | undefined
   readonly date?: string | undefined
@@ -166,6 +168,10 @@ class NamedAnswer implements Answer {
     this.status = status
     this.text = text
     this.#header = header
+  }
+
+  get contentType() {
+    return this.#header("content-type")
   }
 
   get requestId() {

@@ -104,6 +104,10 @@ export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphErro
   })
 }
 
+/** Also where nothing is said, as some stand-ins for Graph do. */
+const isJson = (contentType: string | undefined): boolean =>
+  contentType === undefined || /^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)
+
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
 /** Makes the one function that all operations send through. */
@@ -200,6 +204,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     }
     const isDeleted = request.method === "DELETE"
     if (!isDeleted && answer.text.trim() === "") return unexpected("no body")
+    if (!isDeleted && !isJson(answer.contentType)) return unexpected("a body that is not called JSON")
     let body: unknown
     try {
       body = isDeleted ? undefined : JSON.parse(answer.text)

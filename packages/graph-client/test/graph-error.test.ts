@@ -106,11 +106,29 @@ describe("a reason for each thing a caller can do", () => {
   )
 })
 
+const typed = (body: string, type: string) => new Response(body, { headers: { "content-type": type } })
+
+it.effect.each([
+  "application/json",
+  "application/json;odata.metadata=minimal",
+  "Application/vnd.graph+json",
+  undefined
+])("a body of the type %s is read", (type) =>
+  Effect.gen(function* () {
+    const headers: Record<string, string> = type === undefined ? {} : { "content-type": type }
+    const answer = new Response(new TextEncoder().encode(JSON.stringify(device)), { headers })
+    const call = GraphClient.use((client) => client.getDevice(key))
+    expect(yield* Effect.provide(call, clientOf(fakeGraph([answer])))).toEqual(device)
+  })
+)
+
 describe("an answer that is not Graph's", () => {
   it.effect.each([
     { what: "no body", answer: new Response("", { status: 200 }) },
     { what: "no body", answer: new Response(null, { status: 204 }) },
-    { what: "a body that is not JSON", answer: new Response("<html>\u001b[31m\r\nSign in</html>") },
+    { what: "a body that is not JSON", answer: typed("<html>\u001b[31m\r\nSign in</html>", "application/json") },
+    { what: "a body that is not called JSON", answer: typed("<html>Sign in</html>", "text/html; charset=utf-8") },
+    { what: "a body that is not called JSON", answer: typed(JSON.stringify(device), "text/plain") },
     { what: "JSON of an unexpected shape", answer: Response.json([device]) },
     { what: "JSON of an unexpected shape (at id)", answer: Response.json({ deviceName: "PC-014" }) },
     { what: "JSON of an unexpected shape (at deviceName)", answer: Response.json({ id: "1", deviceName: 7 }) }

@@ -292,7 +292,7 @@ const limitBytes = 16 * 1024 * 1024
 /** An answer of exactly this many bytes. */
 const answerOf = (length: number) => {
   const shell = JSON.stringify({ ...device, deviceName: "" })
-  return new Response(JSON.stringify({ ...device, deviceName: "x".repeat(length - shell.length) }))
+  return Response.json({ ...device, deviceName: "x".repeat(length - shell.length) })
 }
 
 describe("size", () => {

@@ -375,7 +375,10 @@ describe("an answer that never came", () => {
         other: JSON.stringify({ ...stored, id: "other", model: "X", windowsScore: 8 })
       }
       const graph = fakeGraph(({ body, method, url }) => {
-        if (method === "GET") return new Response(held[url.pathname.split("/").at(-1) ?? ""])
+        if (method === "GET") {
+          const headers = { "content-type": "application/json" }
+          return new Response(held[url.pathname.split("/").at(-1) ?? ""], { headers })
+        }
         const { requests } = body as Batch
         if (requests.length === 2) return "connectionLost"
         return Response.json({ responses: requests.map(({ id }) => ({ id, status: 204 })) })
