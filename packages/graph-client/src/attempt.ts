@@ -28,6 +28,8 @@ export interface GraphRequest {
   readonly body?: unknown
   /** A new one where it is not given. */
   readonly clientRequestId?: string
+  /** Whether the answer may be called something else than JSON, as a `$count` is: text/plain. */
+  readonly takesAnyType?: true
   /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
   readonly pass?: Pass
 }

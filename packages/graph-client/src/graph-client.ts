@@ -219,7 +219,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       if (issues.length > 0) return Effect.fail(invalid(rest.method, template, issues))
       const [path = ""] = url.split("?")
       const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
-      return Effect.map(send({ ...rest, ...address }, anything), ({ answer, headers, value }) => ({
+      return Effect.map(send({ ...rest, ...address, takesAnyType: true }, anything), ({ answer, headers, value }) => ({
         status: answer.status,
         headers: headers(),
         body: value

@@ -204,7 +204,8 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     }
     const isDeleted = request.method === "DELETE"
     if (!isDeleted && answer.text.trim() === "") return unexpected("no body")
-    if (!isDeleted && !isJson(answer.contentType)) return unexpected("a body that is not called JSON")
+    const isRightType = isDeleted || request.takesAnyType === true || isJson(answer.contentType)
+    if (!isRightType) return unexpected("a body that is not called JSON")
     let body: unknown
     try {
       body = isDeleted ? undefined : JSON.parse(answer.text)
