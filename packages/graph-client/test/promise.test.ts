@@ -85,7 +85,7 @@ test("any request goes out as it was given, and its answer comes back whole", as
   for (const wrong of [{ url: "//elsewhere.example" }, { url: "/a/../b" }, { url: "/a", clientRequestId: "a b" }]) {
     expect(await failure(client.request({ method: "GET", ...wrong }))).toMatchObject({ reason: { _tag: "Invalid" } })
   }
-  expect(graph.requests).toHaveLength(3)
+  expect(graph.requests).toHaveLength(4)
   await client.close()
 })
 
