@@ -2,6 +2,7 @@ import type { Issue } from "@workanywhere/domain"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { type GraphRequest, amended, unsent } from "./attempt.ts"
 import { batchOrSingle } from "./batch-or-single.ts"
@@ -82,15 +83,30 @@ export const singleIssues = ({ clientRequestId = "", method, url }: SingleReques
     : [issue("clientRequestId", "up to 64 letters, digits, dots, dashes and underscores")])
 ]
 
-/** What is wrong with the requests of a batch. */
-export const batchIssues = (requests: ReadonlyArray<BatchRequest>): ReadonlyArray<Issue> =>
-  requests.flatMap(({ dependsOn = [], method, url }, index) => [
-    ...methodIssues(`requests[${index}].method`, method),
-    ...urlIssues(`requests[${index}].url`, url),
-    ...(dependsOn.every((other) => Number.isInteger(other) && other >= 0 && other < index)
-      ? []
-      : [issue(`requests[${index}].dependsOn`, "positions of earlier requests")])
-  ])
+const itemIssues = ({ dependsOn = [], method, url }: BatchRequest, index: number): ReadonlyArray<Issue> => [
+  ...methodIssues(`requests[${index}].method`, method),
+  ...urlIssues(`requests[${index}].url`, url),
+  ...(dependsOn.every((other) => Number.isInteger(other) && other >= 0 && other < index)
+    ? []
+    : [issue(`requests[${index}].dependsOn`, "positions of earlier requests")])
+]
+
+/** What is wrong with the deadline of some work; the caller may be JavaScript. */
+export const deadlineIssues = (deadline: Duration.Input | undefined): ReadonlyArray<Issue> =>
+  deadline === undefined || Option.isSome(Duration.fromInput(deadline))
+    ? []
+    : [issue("deadline", 'a duration, such as "30 seconds"')]
+
+/** What is wrong with the requests of a batch, and with its deadline. */
+export const batchIssues = (
+  requests: ReadonlyArray<BatchRequest | null>,
+  { deadline }: BatchOptions = {}
+): ReadonlyArray<Issue> => [
+  ...deadlineIssues(deadline),
+  ...requests.flatMap((request, index) =>
+    request === null ? [issue(`requests[${index}]`, "a request")] : itemIssues(request, index)
+  )
+]
 
 interface Item {
   readonly request: GraphRequest

@@ -25,6 +25,7 @@ import {
   type BatchRequest,
   type SingleRequest,
   batchIssues,
+  deadlineIssues,
   makeBatch,
   singleIssues
 } from "./batch.ts"
@@ -209,9 +210,17 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 
   const postBatch = makePostBatch(settings, send)
   const sendBatch = makeBatch(settings, postBatch)
+  const updateDevices = (requestOf: Parameters<typeof makeUpdateDevices>[1]) =>
+    makeUpdateDevices({ settings, send, postBatch, device }, requestOf)
 
   return GraphClient.of({
-    updateDevices: makeUpdateDevices({ settings, send, postBatch, device }, changeRequest),
+    updateDevices: (changes, options = {}) => {
+      const { deadline, ...others } = options
+      const issues = deadlineIssues(deadline)
+      return issues.length === 0
+        ? updateDevices(changeRequest)(changes, options)
+        : updateDevices(() => invalid("PATCH", routes.device, issues))(changes, others)
+    },
 
     request: spanned("GraphClient.request", (single) => {
       const { template = "/{path}", url, ...rest } = single
@@ -227,7 +236,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     }),
 
     batch: (requests, options) => {
-      const issues = batchIssues(requests)
+      const issues = batchIssues(requests, options)
       return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
     },
 

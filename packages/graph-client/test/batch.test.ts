@@ -250,3 +250,15 @@ it.effect.each([
     expect(graph.requests).toEqual([])
   })
 )
+
+it.effect("a deadline that is no duration, and what is no request, are Invalid and not sent", () =>
+  Effect.gen(function* () {
+    const graph = answering(ok)
+    // As a program without a compiler may give them.
+    const requests = [get("/fine"), null] as ReadonlyArray<BatchRequest>
+    const error = yield* Effect.flip(batch(graph, requests, { deadline: "soon" as "1 second" }))
+    const issues = [{ path: "deadline" }, { path: "requests[1]" }]
+    expect(error).toMatchObject({ reason: { _tag: "Invalid", issues } })
+    expect(graph.requests).toEqual([])
+  })
+)

@@ -507,3 +507,14 @@ it.effect("who stops early is told of what was sent and not answered", () =>
     expect(kindsOf(told)).toEqual(Object.fromEntries(changesOf(20).map(({ deviceId }) => [deviceId, "unknown"])))
   })
 )
+
+it.effect("a deadline that is no duration is the reason why each change is refused, and nothing is sent", () =>
+  Effect.gen(function* () {
+    const service = batchService({})
+    // As a program without a compiler may give it.
+    const outcomes = yield* finished(run(service.graph, changesOf(3), { deadline: "soon" as "1 second" }))
+    const reason = { _tag: "Invalid", issues: [{ path: "deadline" }] }
+    expect(outcomes).toMatchObject([1, 2, 3].map(() => ({ kind: "refused", error: { reason } })))
+    expect(service.graph.requests).toEqual([])
+  })
+)
