@@ -62,10 +62,11 @@ export const lineLog = (lines: LogLines, level: "info" | "error" | "off"): Log =
   return {
     info:
       level === "info"
-        ? (facts, message) =>
-            lines.write(
-              `{"level":30${timestamp()},${JSON.stringify(facts).slice(1, -1)},"msg":${JSON.stringify(message)}}\n`
-            )
+        ? (facts, message) => {
+            const inside = JSON.stringify(facts).slice("{".length, -"}".length)
+            const told = inside === "" ? "" : `,${inside}`
+            lines.write(`{"level":30${timestamp()}${told},"msg":${JSON.stringify(message)}}\n`)
+          }
         : () => {},
     error: (facts, message) => careful.error(facts, message)
   }

@@ -199,27 +199,28 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       Stream.withSpan(`GraphClient.${name}`)
     )
 
-  const changeRequest = ({ deviceId, metricId, update }: DeviceChange): GraphRequest | GraphError => {
-    const keys = { metricId, deviceId }
-    const body = parseDeviceUpdate(update)
-    const issues = [...keyIssues(keys), ...(body.success ? [] : body.issues)]
-    if (!body.success || issues.length > 0) return invalid("PATCH", routes.device, issues)
-    const address = { method: "PATCH", template: templateOf(routes.device), path: pathOf(routes.device, keys) } as const
-    return { ...address, query: "", headers: preferences(), body: body.data }
-  }
+  const changeRequest =
+    (optionIssues: ReadonlyArray<Issue>) =>
+    ({ deviceId, metricId, update }: DeviceChange): GraphRequest | GraphError => {
+      const keys = { metricId, deviceId }
+      const body = parseDeviceUpdate(update)
+      const issues = [...optionIssues, ...keyIssues(keys), ...(body.success ? [] : body.issues)]
+      if (!body.success || issues.length > 0) return invalid("PATCH", routes.device, issues)
+      const address = {
+        method: "PATCH",
+        template: templateOf(routes.device),
+        path: pathOf(routes.device, keys)
+      } as const
+      return { ...address, query: "", headers: preferences(), body: body.data }
+    }
 
   const postBatch = makePostBatch(settings, send)
   const sendBatch = makeBatch(settings, postBatch)
-  const updateDevices = (requestOf: Parameters<typeof makeUpdateDevices>[1]) =>
-    makeUpdateDevices({ settings, send, postBatch, device }, requestOf)
 
   return GraphClient.of({
     updateDevices: (changes, options = {}) => {
-      const { deadline, ...others } = options
-      const issues = deadlineIssues(deadline)
-      return issues.length === 0
-        ? updateDevices(changeRequest)(changes, options)
-        : updateDevices(() => invalid("PATCH", routes.device, issues))(changes, others)
+      const requestOf = changeRequest(deadlineIssues(options.deadline))
+      return makeUpdateDevices({ settings, send, postBatch, device }, requestOf)(changes, options)
     },
 
     request: spanned("GraphClient.request", (single) => {

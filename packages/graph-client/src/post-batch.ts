@@ -143,21 +143,36 @@ const spansOf = (requests: ReadonlyArray<GraphRequest>): Effect.Effect<ReadonlyA
     )
   )
 
-/** Ends the span of an item as that of an attempt ends. */
-const endSpan = (
-  span: Span,
-  at: bigint,
-  status: number | undefined,
-  exit: Exit.Exit<unknown, GraphError | string>
-): void => {
-  if (status !== undefined) span.attribute("http.response.status_code", status)
-  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
-  if (error !== undefined) {
-    const tag = typeof error === "string" ? "Unavailable" : error.reason._tag
-    span.attribute("error.type", status === undefined ? tag : String(status))
-  }
-  span.end(at, exit)
+/** What came of sending a batch once, with the error of each item that was not done. */
+interface Exchanged {
+  readonly batch: BatchReceived
+  readonly failures: ReadonlyArray<GraphError | undefined>
 }
+
+/** How an item ended: as the batch did, where it came back with nothing. */
+const itemExit = (exit: Exit.Exit<Exchanged, GraphError>, index: number): Exit.Exit<void, GraphError | string> => {
+  if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
+  const { batch, failures } = exit.value
+  if (batch.answers[index] === undefined) return Exit.fail("no answer")
+  const failure = failures[index]
+  return failure === undefined ? Exit.void : Exit.fail(failure)
+}
+
+/** Ends the spans of items as that of an attempt ends. */
+const endSpans = (spans: ReadonlyArray<Span>, exit: Exit.Exit<Exchanged, GraphError>): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeNanos, (at) => {
+    for (const [index, span] of spans.entries()) {
+      const status = Exit.isSuccess(exit) ? exit.value.batch.answers[index]?.answer.status : undefined
+      if (status !== undefined) span.attribute("http.response.status_code", status)
+      const ended = itemExit(exit, index)
+      const error = Exit.isFailure(ended) ? Option.getOrUndefined(Cause.findErrorOption(ended.cause)) : undefined
+      if (error !== undefined) {
+        const tag = typeof error === "string" ? "Unavailable" : error.reason._tag
+        span.attribute("error.type", status === undefined ? tag : String(status))
+      }
+      span.end(at, ended)
+    }
+  })
 
 /** Makes the function that sends batches. */
 export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
@@ -185,7 +200,6 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
 
   const exchange = Effect.fnUntraced(function* (
     requests: ReadonlyArray<GraphRequest>,
-    spans: ReadonlyArray<Span>,
     pass: Pass,
     withinMillis: number
   ) {
@@ -200,16 +214,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
       const item = answers[index]
       return item && failureOf(request, sent, item, now)
     })
-    if (spans.length > 0) {
-      const at = yield* Clock.currentTimeNanos
-      for (const [index, span] of spans.entries()) {
-        const [item, error] = [answers[index], failures[index]]
-        const exit = item === undefined ? Exit.fail("no answer") : error === undefined ? Exit.void : Exit.fail(error)
-        endSpan(span, at, item?.answer.status, exit)
-      }
-    }
-    yield* closeFor(failures, pass)
-    return { sent, answers, tookMillis: now - startedAt } satisfies BatchReceived
+    return { batch: { sent, answers, tookMillis: now - startedAt }, failures } satisfies Exchanged
   })
 
   const post = Effect.fnUntraced(function* (
@@ -223,13 +228,12 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     if (withinMillis <= 0) return yield* outOfTime(settings.host, { method: "POST", path: template, template })
     onSent(requests.length)
     const spans = yield* spansOf(requests)
-    const exchanged = exchange(requests, spans, pass, withinMillis)
-    if (spans.length === 0) return yield* exchanged
-    return yield* Effect.onExit(exchanged, (exit) =>
-      Exit.isSuccess(exit)
-        ? Effect.void
-        : Effect.map(Clock.currentTimeNanos, (at) => spans.forEach((span) => endSpan(span, at, undefined, exit)))
-    )
+    const exchanged = exchange(requests, pass, withinMillis)
+    const { batch, failures } = yield* spans.length === 0
+      ? exchanged
+      : Effect.onExit(exchanged, (exit) => endSpans(spans, exit))
+    yield* closeFor(failures, pass)
+    return batch
   })
 
   return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {

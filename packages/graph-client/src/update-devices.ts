@@ -68,8 +68,9 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
 ) {
   const { device: schema, postBatch, settings } = means
   const { largest } = yield* settings.gates.at("write")
-  const duration = Duration.toMillis(Duration.fromInputUnsafe(deadline ?? Duration.infinity))
-  const until = (yield* Clock.currentTimeMillis) + duration
+  // One that is no duration is the reason why each change is refused.
+  const duration = Option.getOrElse(Duration.fromInput(deadline ?? Duration.infinity), () => Duration.infinity)
+  const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
   const withinMillis = Effect.map(Clock.currentTimeMillis, (now) => until - now)
   const sendChanges = makeSendChanges(means, batchOrSingle(mode, largest), withinMillis)
   const underWay = new Set<Work<C>>()
