@@ -1,17 +1,28 @@
 import { once } from "node:events"
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
+import type { DeviceUpdate } from "@workanywhere/domain"
 import type { JsonRow } from "./device-store.ts"
 import type { UpdateFacts } from "./device-update.ts"
 
-/** An update as the thread is sent it. The update itself is JSON, which is copied faster than an object. */
-export type SentUpdate = readonly [tenant: string, metric: string, id: string, update: string]
+/** An update as the thread is sent it: a group of them is one text of JSON, which is copied faster than an object. */
+export type SentUpdate = readonly [tenant: string, metric: string, id: string, update: DeviceUpdate]
 
-/** What became of each update of a group; or that none of them was made. */
-export type GroupAnswer = ReadonlyArray<JsonRow | undefined> | "failed"
+/** What became of the groups that the thread tried to commit at once: the lines of their rows, or none was made. */
+export interface GroupsAnswer {
+  readonly groups: number
+  readonly lines?: string
+}
 
-/** What the thread says: that it is ready; or the answers to the groups that it committed at once, in their order. */
-export type ThreadAnswer = "ready" | ReadonlyArray<GroupAnswer>
+/** What the thread says: first that it is ready. */
+export type ThreadAnswer = "ready" | GroupsAnswer
+
+/** Rows as one text: a line for each, since the JSON of a device is one; an empty line where there was no device. */
+export const rowLines = (rows: ReadonlyArray<JsonRow | undefined>): string =>
+  rows.map((row) => (row === undefined ? "" : `${row.hasUnknownMember ? "?" : "="}${row.json}`)).join("\n")
+
+const rowOf = (line: string): JsonRow | undefined =>
+  line === "" ? undefined : { json: line.slice(1), hasUnknownMember: line.startsWith("?") }
 
 /** A thread that updates devices in a file, while this one reads and answers requests. */
 export interface UpdateThread {
@@ -28,20 +39,27 @@ const fewestToStart = 8
 /** To wake a thread that sleeps, and to be woken by it, takes as long as two updates. */
 const fewestToWake = 3
 
+/** A group that the thread was sent. */
+interface Unanswered extends PromiseWithResolvers<ReadonlyArray<JsonRow | undefined>> {
+  /** In updates. */
+  readonly size: number
+}
+
 /** Readies a thread for updates in a SQLite file; `onCommitted` is called before anybody is told of a commit. */
 export const updateThread = (file: string, onCommitted: () => void = () => {}): UpdateThread => {
   let worker: Worker | undefined
   let isReady = false
   let isClosed = false
-  let unanswered: Array<PromiseWithResolvers<ReadonlyArray<JsonRow | undefined>>> = []
+  const unanswered: Array<Unanswered> = []
 
-  const settle = (answers: ReadonlyArray<GroupAnswer>): void => {
+  const settle = ({ groups, lines }: GroupsAnswer): void => {
     onCommitted()
-    for (const [index, answer] of answers.entries()) {
-      if (answer === "failed") unanswered[index]?.reject(new Error("no update of the group was made"))
-      else unanswered[index]?.resolve(answer)
+    const rows = lines?.split("\n").map(rowOf)
+    let from = 0
+    for (const { size, resolve, reject } of unanswered.splice(0, groups)) {
+      if (rows === undefined) reject(new Error("no update of the group was made"))
+      else resolve(rows.slice(from, (from += size)))
     }
-    unanswered = unanswered.slice(answers.length)
     if (unanswered.length === 0) worker?.unref()
   }
 
@@ -61,7 +79,7 @@ export const updateThread = (file: string, onCommitted: () => void = () => {}): 
     })
     started.on("exit", () => {
       isReady = false
-      settle(unanswered.map(() => "failed"))
+      settle({ groups: unanswered.length })
     })
     return started
   }
@@ -70,16 +88,15 @@ export const updateThread = (file: string, onCommitted: () => void = () => {}): 
     commit: (updates) => {
       if (worker === undefined && !isClosed && updates.length >= fewestToStart) worker = start()
       if (!isReady || (unanswered.length === 0 && updates.length < fewestToWake)) return undefined
-      const answer = Promise.withResolvers<ReadonlyArray<JsonRow | undefined>>()
+      const answer = Object.assign(Promise.withResolvers<ReadonlyArray<JsonRow | undefined>>(), {
+        size: updates.length
+      })
       // Whoever waits for the answer is not to find the process gone.
       if (unanswered.push(answer) === 1) worker?.ref()
       worker?.postMessage(
-        updates.map(({ collection: { tenant, metric }, id, update }): SentUpdate => [
-          tenant,
-          metric,
-          id,
-          JSON.stringify(update)
-        ])
+        JSON.stringify(
+          updates.map(({ collection: { tenant, metric }, id, update }): SentUpdate => [tenant, metric, id, update])
+        )
       )
       return answer.promise
     },

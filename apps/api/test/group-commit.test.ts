@@ -105,6 +105,44 @@ describe("a group of writes that are told by facts", () => {
     expect(await store.words()).toEqual([])
   })
 
+  it("is handed over in parts when it is large, so that the other side can start with the first", async () => {
+    const handed: Array<number> = []
+    await using store = await opened(async (words) => {
+      handed.push(words.length)
+      return words
+    })
+    const words = Array.from({ length: 30 }, (_, index) => `w${index}`)
+    const outcomes = words.map((word) => addByFacts(store, word))
+    expect(handed).toEqual([12, 12])
+    expect(await Promise.all(outcomes)).toEqual(words)
+    expect(handed).toEqual([12, 12, 6])
+  })
+
+  it("is not handed over before what came earlier has been made here", async () => {
+    const order: Array<string> = []
+    const commit = Promise.withResolvers<void>()
+    const ran = Promise.withResolvers<void>()
+    const write = groupCommit<null, string>(
+      async (work) => {
+        const result = await work(null)
+        ran.resolve()
+        await commit.promise
+        order.push("made here")
+        return result
+      },
+      async (words) => {
+        order.push(`handed over ${words.length}`)
+        return words
+      }
+    )
+    const earlier = write(() => Promise.resolve("earlier"))
+    await ran.promise
+    const later = Array.from({ length: 12 }, (_, index) => write(() => Promise.resolve("here"), `w${index}`))
+    commit.resolve()
+    await Promise.all([earlier, ...later])
+    expect(order).toEqual(["made here", "handed over 12"])
+  })
+
   it("is made here when one of them is not told by facts, or nobody takes it", async () => {
     const handed: Array<ReadonlyArray<string>> = []
     await using store = await opened((words) => {

@@ -71,10 +71,31 @@ describe("the thread for updates", () => {
       ...updates({ model: "C", healthStatus: "unknownFutureValue" }, [first]),
       ...updates({ serialNumber: null }, ids.slice(1))
     ]
-    const [, missing, last] = await commit(opening.thread, group)
+    const [, missing, last, ...others] = await commit(opening.thread, group)
     expect(missing).toBeUndefined()
     expect(last && deviceIn(last.json)).toMatchObject({ id: first, model: "C", windowsScore: 10 })
+    expect(others.map((row) => row && deviceIn(row.json).id)).toEqual(ids.slice(1))
     expect(await opening.store.find(standing, first)).toMatchObject({ model: "C", windowsScore: 10 })
+  })
+
+  it("gives back every character of a device, and whether it has a member that not everyone is shown", async () => {
+    await using opening = await opened()
+    const model = "lines\n\r\u2028, quotes \"', =?, 日本 🖥"
+    const rows = await commit(opening.thread, updates({ model }))
+    expect(rows.map((row) => row && deviceIn(row.json).model)).toEqual(ids.map(() => model))
+    expect(rows.every((row) => row?.hasUnknownMember === false)).toBe(true)
+    await sql`update devices set json = json_set(json, '$.healthStatus', 'newer')`.execute(opening.kysely)
+    const newer = await commit(opening.thread, updates({ model }))
+    expect(newer.every((row) => row?.hasUnknownMember === true)).toBe(true)
+  })
+
+  it("answers several groups that it committed at once, each with its own", async () => {
+    await using opening = await opened()
+    await commit(opening.thread, updates({ model: "A" }))
+    const groups = [ids.slice(0, 12), ["nobody"], ids.slice(12, 15), ["nobody", "nothing"]]
+    const committed = await Promise.all(groups.map((which) => opening.thread.commit(updates({ model: "B" }, which))))
+    const found = committed.map((rows) => rows?.map((row) => row && deviceIn(row.json).id))
+    expect(found).toEqual([ids.slice(0, 12), [undefined], ids.slice(12, 15), [undefined, undefined]])
   })
 
   it("is seen by who reads here: in what is found, and in the version of the store", async () => {
