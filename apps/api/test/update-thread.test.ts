@@ -93,7 +93,9 @@ describe("the thread for updates", () => {
     await using opening = await opened()
     await commit(opening.thread, updates({ model: "A" }))
     const groups = [ids.slice(0, 12), ["nobody"], ids.slice(12, 15), ["nobody", "nothing"]]
-    const committed = await Promise.all(groups.map((which) => opening.thread.commit(updates({ model: "B" }, which))))
+    const committed = await Promise.all(
+      groups.map(async (which) => opening.thread.commit(updates({ model: "B" }, which)))
+    )
     const found = committed.map((rows) => rows?.map((row) => row && deviceIn(row.json).id))
     expect(found).toEqual([ids.slice(0, 12), [undefined], ids.slice(12, 15), [undefined, undefined]])
   })
