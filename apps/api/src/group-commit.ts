@@ -19,7 +19,8 @@ export const commitChannel = "@workanywhere/api:commit"
 
 const commits = channel(commitChannel)
 
-const tellOf = (writes: number): void => {
+/** To be called by whoever commits, before the writers are told. */
+export const tellOfCommit = (writes: number): void => {
   if (commits.hasSubscribers) commits.publish({ writes } satisfies Commit)
 }
 
@@ -28,7 +29,8 @@ type Write<Transaction, Facts> = <A>(write: (transaction: Transaction) => Promis
 
 /**
  * Has a group of writes committed somewhere else, by their facts and after those that were handed over before;
- * `undefined` where that is not to be. It fails when none of them was made.
+ * `undefined` where that is not to be. It fails when none of them was made; when they were, it has told of the commit, which
+ * may have been that of several groups.
  */
 export type HandOver<Facts> = (group: ReadonlyArray<Facts>) => Promise<ReadonlyArray<unknown>> | undefined
 
@@ -59,7 +61,7 @@ export const groupCommit = <Transaction, Facts = never>(
   const alone = async ({ write, resolve, reject }: Job<Transaction, Facts>): Promise<void> => {
     try {
       const result = await transact(write)
-      tellOf(1)
+      tellOfCommit(1)
       resolve(result)
     } catch (error) {
       reject(error)
@@ -67,7 +69,6 @@ export const groupCommit = <Transaction, Facts = never>(
   }
 
   const settle = (group: Group, results: ReadonlyArray<unknown>): void => {
-    tellOf(group.length)
     for (const [index, { resolve }] of group.entries()) resolve(results[index])
   }
 
@@ -77,6 +78,7 @@ export const groupCommit = <Transaction, Facts = never>(
       for (const { write } of group) each.push(await write(transaction))
       return each
     })
+    tellOfCommit(group.length)
     settle(group, results)
   }
 

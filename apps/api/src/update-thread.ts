@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads"
 import type { DeviceUpdate } from "@workanywhere/domain"
 import type { JsonRow } from "./device-store.ts"
 import type { UpdateFacts } from "./device-update.ts"
+import { tellOfCommit } from "./group-commit.ts"
 
 /** An update as the thread is sent it: a group of them is one text of JSON, which is copied faster than an object. */
 export type SentUpdate = readonly [tenant: string, metric: string, id: string, update: DeviceUpdate]
@@ -55,6 +56,7 @@ export const updateThread = (file: string, onCommitted: () => void = () => {}): 
   const settle = ({ groups, lines }: GroupsAnswer): void => {
     onCommitted()
     const rows = lines?.split("\n").map(rowOf)
+    if (rows !== undefined) tellOfCommit(rows.length)
     let from = 0
     for (const { size, resolve, reject } of unanswered.splice(0, groups)) {
       if (rows === undefined) reject(new Error("no update of the group was made"))

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -9,6 +10,7 @@ import { openDatabase } from "../src/database.ts"
 import { deviceIn } from "../src/device-json.ts"
 import { deviceStoreOn } from "../src/device-store.ts"
 import type { UpdateFacts } from "../src/device-update.ts"
+import { type Commit, commitChannel } from "../src/group-commit.ts"
 import { type Tables, migrate } from "../src/migrations.ts"
 import { type UpdateThread, updateThread } from "../src/update-thread.ts"
 import { blankDevices, standing, temporaryFolder } from "./opened.ts"
@@ -28,6 +30,7 @@ const opened = async () => {
     store,
     thread,
     kysely: database.kysely,
+    transact: database.transact,
     [Symbol.asyncDispose]: async () => {
       await thread.close()
       await store.close()
@@ -38,6 +41,14 @@ const opened = async () => {
 
 const updates = (update: DeviceUpdate, which: ReadonlyArray<string> = ids): ReadonlyArray<UpdateFacts> =>
   which.map((id) => ({ collection: standing, id, update }))
+
+/** How many writes each commit made, as whoever counts them is told. */
+const commitsTold = () => {
+  const writes: Array<number> = []
+  const listen = (message: unknown): void => void writes.push((message as Commit).writes)
+  subscribe(commitChannel, listen)
+  return { writes, [Symbol.dispose]: () => void unsubscribe(commitChannel, listen) }
+}
 
 /** Commits as soon as the thread is there. */
 const commit = async (thread: UpdateThread, group: ReadonlyArray<UpdateFacts>) => {
@@ -93,11 +104,17 @@ describe("the thread for updates", () => {
     await using opening = await opened()
     await commit(opening.thread, updates({ model: "A" }))
     const groups = [ids.slice(0, 12), ["nobody"], ids.slice(12, 15), ["nobody", "nothing"]]
-    const committed = await Promise.all(
+    using told = commitsTold()
+    // While this transaction keeps the thread from writing, all of them reach it.
+    const commits = await opening.transact(async () =>
       groups.map(async (which) => opening.thread.commit(updates({ model: "B" }, which)))
     )
+    const committed = await Promise.all(commits)
     const found = committed.map((rows) => rows?.map((row) => row && deviceIn(row.json).id))
     expect(found).toEqual([ids.slice(0, 12), [undefined], ids.slice(12, 15), [undefined, undefined]])
+    // The thread may have taken the first before the others were there.
+    expect(told.writes.length).toBeLessThanOrEqual(2)
+    expect(told.writes.reduce((sum, writes) => sum + writes)).toBe(18)
   })
 
   it("is seen by who reads here: in what is found, and in the version of the store", async () => {
