@@ -97,5 +97,21 @@ export {
   compareScores
 } from "./compare-scores.ts"
 export { type Standing, type WhatIf, whatIf } from "./what-if.ts"
-export { type Page, pageOf, standingMetrics } from "./odata.ts"
+export { type Page, pageOf } from "./odata.ts"
+export {
+  type GraphRouteName,
+  type GraphVersion,
+  type MethodOf,
+  type OperationId,
+  type Permission,
+  type Route,
+  type RouteMethod,
+  type RouteName,
+  type RouteOperation,
+  methodsOf,
+  permissionsFor,
+  routeNames,
+  routes,
+  standingMetrics
+} from "./routes.ts"
 export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"

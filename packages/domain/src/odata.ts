@@ -16,6 +16,3 @@ export const pageOf = <A>(row: z.ZodType<A>): z.ZodType<Page<A>> =>
     "@odata.count": z.exactOptional(z.number()),
     "@odata.nextLink": z.exactOptional(z.string())
   })
-
-/** The ids of the two metrics that every tenant has (reference 3); callers use no other. */
-export const standingMetrics = ["allDevices", "devicePerformance"] as const
