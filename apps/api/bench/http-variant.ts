@@ -7,9 +7,9 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { Hono } from "hono"
 import { type Log, createApp, silent } from "../src/app.ts"
-import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
-import { lineLog, logLines } from "../src/log-lines.ts"
-import { createRehearsal } from "../src/rehearsal.ts"
+import { localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
+import { lineLog, logLines } from "../src/watch/log-lines.ts"
+import { createRehearsal } from "../src/rehearsal/rehearsal.ts"
 import { httpServer } from "../src/service.ts"
 
 const [variant = "", folder = ""] = process.argv.slice(2)

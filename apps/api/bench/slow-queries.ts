@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { type WholeDevice, propertyNames } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
-import { localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
+import { localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
 import { running } from "../test/process.ts"
 
 const { values } = parseArgs({

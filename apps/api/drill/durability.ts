@@ -8,8 +8,8 @@ import { DatabaseSync } from "node:sqlite"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
 import type { DeviceUpdate, WholeDevice } from "@workanywhere/domain"
-import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "../src/device-store.ts"
-import type { Settings } from "../src/config.ts"
+import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
+import type { Settings } from "../src/settings/config.ts"
 import { ended, running } from "../test/process.ts"
 
 /** What to kill, and how often. */

@@ -2,11 +2,11 @@ import { createReadStream } from "node:fs"
 import { addAbortSignal } from "node:stream"
 import { parseArgs } from "node:util"
 import { UnreadableSource, printable } from "@workanywhere/domain"
-import { readSettings, storeName } from "./config.ts"
-import { databaseTrouble } from "./database-trouble.ts"
-import { type DeviceStore, type Existing, collectionOf, localTenant, openDeviceStore } from "./device-store.ts"
+import { readSettings, storeName } from "./settings/config.ts"
+import { databaseTrouble } from "./store/database-trouble.ts"
+import { type DeviceStore, type Existing, collectionOf, localTenant, openDeviceStore } from "./store/device-store.ts"
 import { exitCode, fail } from "./exit.ts"
-import { type ImportFormat, type ImportProgress, NoMetric, importDevices } from "./import.ts"
+import { type ImportFormat, type ImportProgress, NoMetric, importDevices } from "./store/import.ts"
 
 /** What `wfa-api --help` says about the command. */
 export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects, one in a line, or CSV with Graph's names or

@@ -1,14 +1,14 @@
 import { type KeyedDevice, wholeDevice } from "@workanywhere/domain"
 import { type Log, createApp, silent } from "./app.ts"
-import type { Call } from "./calls.ts"
-import type { Connection } from "./connection.ts"
-import { type Settings, defaultSettings } from "./config.ts"
-import { type DeviceStore, localTenant, openDeviceStore } from "./device-store.ts"
-import { type FaultScriptInput, parseFaultScript } from "./fault-script.ts"
-import { Fleet, seedFleet } from "./local-routes.ts"
-import { type RehearsalOptions, createRehearsal } from "./rehearsal.ts"
+import type { Call } from "./rehearsal/calls.ts"
+import type { Connection } from "./rehearsal/connection.ts"
+import { type Settings, defaultSettings } from "./settings/config.ts"
+import { type DeviceStore, localTenant, openDeviceStore } from "./store/device-store.ts"
+import { type FaultScriptInput, parseFaultScript } from "./rehearsal/fault-script.ts"
+import { Fleet, seedFleet } from "./rehearsal/control-routes.ts"
+import { type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
 import { closed, httpServer, listen } from "./service.ts"
-import { type Verdict, junitOf, verdictOf } from "./verdict.ts"
+import { type Verdict, junitOf, verdictOf } from "./rehearsal/caller-verdict.ts"
 
 /** What a local Graph starts with. */
 export interface LocalGraphOptions extends Pick<RehearsalOptions, "profile" | "readOnly" | "budget" | "clock"> {

@@ -1,9 +1,9 @@
 import { constants } from "node:os"
 import { parseArgs } from "node:util"
-import { readSettings, settingsTable } from "./config.ts"
+import { readSettings, settingsTable } from "./settings/config.ts"
 import { exitCode, fail } from "./exit.ts"
-import { lineLog, logLines } from "./log-lines.ts"
-import { packageVersion } from "./package-version.ts"
+import { lineLog, logLines } from "./watch/log-lines.ts"
+import { packageVersion } from "./settings/package-version.ts"
 import { type Service, StartError, startService } from "./service.ts"
 
 const help = (

@@ -6,15 +6,15 @@ import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { type Log, createApp, silent } from "./app.ts"
-import { type Settings, storeName } from "./config.ts"
-import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./device-store.ts"
-import { type FaultScript, parseFaultScript } from "./fault-script.ts"
-import { seedFleet } from "./local-routes.ts"
-import { isLoopback, isLoopbackUrl } from "./loopback.ts"
-import type { Gateway } from "./open-gateway.ts"
-import { createRehearsal } from "./rehearsal.ts"
-import type { Env } from "./reply.ts"
-import { type Watching, startWatching } from "./watching.ts"
+import { type Settings, storeName } from "./settings/config.ts"
+import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./store/device-store.ts"
+import { type FaultScript, parseFaultScript } from "./rehearsal/fault-script.ts"
+import { seedFleet } from "./rehearsal/control-routes.ts"
+import { isLoopback, isLoopbackUrl } from "./settings/loopback.ts"
+import type { Gateway } from "./gateway/open.ts"
+import { createRehearsal } from "./rehearsal/rehearsal.ts"
+import type { Env } from "./http/reply.ts"
+import { type Watching, startWatching } from "./watch/watching.ts"
 
 /** The service cannot start as it was told to; the message says in one line what to change. */
 export class StartError extends Error {
@@ -105,11 +105,11 @@ export const closed = async (server: Server): Promise<void> => {
 
 /** Imported when needed: it would be a good part of the time that a start takes. */
 const authenticationFor = async (settings: Settings) =>
-  settings.auth === "none" ? undefined : (await import("./auth.ts")).entraAuthentication(settings)
+  settings.auth === "none" ? undefined : (await import("./http/auth.ts")).entraAuthentication(settings)
 
 /** Answers requests by passing them on, until it is closed. */
 const startGateway = async (settings: Settings, upstream: string, log: Log): Promise<Service> => {
-  const { openGateway } = await import("./open-gateway.ts")
+  const { openGateway } = await import("./gateway/open.ts")
   const { observers, exposition, tracer, close: stopWatching } = await startWatching(settings, log)
   let gateway: Gateway | undefined
   try {

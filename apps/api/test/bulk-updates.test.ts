@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { describe, expect, it } from "vitest"
-import type { FaultScriptInput } from "../src/fault-script.ts"
+import type { FaultScriptInput } from "../src/rehearsal/fault-script.ts"
 import { type LocalGraph, createLocalGraph } from "../src/local-graph.ts"
 import { devicesPath } from "./opened.ts"
 

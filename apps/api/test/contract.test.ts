@@ -12,7 +12,7 @@ import type { ModelPerformance } from "@workanywhere/domain/figures"
 import { GraphError, createGraphClient } from "@workanywhere/graph-client/promise"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createApp } from "../src/app.ts"
-import { defaultSettings } from "../src/config.ts"
+import { defaultSettings } from "../src/settings/config.ts"
 import { type Service, startService } from "../src/service.ts"
 import {
   documentedId,

@@ -1,5 +1,5 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js"
-import type { openApiDocument } from "../src/openapi.ts"
+import type { openApiDocument } from "../src/describe/openapi.ts"
 
 type Tree = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 import { GraphError, type PromiseClient, createGraphClient, filter } from "@workanywhere/graph-client/promise"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { defaultSettings } from "../src/config.ts"
+import { defaultSettings } from "../src/settings/config.ts"
 import { type Service, startService } from "../src/service.ts"
 import { storeRoom } from "./opened.ts"
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../src/clock.ts"
+import type { Clock } from "../src/rehearsal/clock.ts"
 
 /** A clock that stands still until it is moved; who sleeps moves it at once. */
 export const movedClock = (start = Date.UTC(2026, 10, 23)) => {

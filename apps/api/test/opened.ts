@@ -5,11 +5,11 @@ import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import { Client } from "pg"
 import { inject } from "vitest"
 import { type Dependencies, createApp } from "../src/app.ts"
-import type { Settings } from "../src/config.ts"
-import { openDatabase } from "../src/database.ts"
-import type { ScanOptions } from "../src/device-scan.ts"
-import { deviceStoreOn, localTenant, standingCollection } from "../src/device-store.ts"
-import { type Tables, migrate } from "../src/migrations.ts"
+import type { Settings } from "../src/settings/config.ts"
+import { openDatabase } from "../src/store/database.ts"
+import type { ScanOptions } from "../src/store/device-scan.ts"
+import { deviceStoreOn, localTenant, standingCollection } from "../src/store/device-store.ts"
+import { type Tables, migrate } from "../src/store/migrations.ts"
 
 /** A folder that goes away with the scope it was made in. */
 export const temporaryFolder = async () => {

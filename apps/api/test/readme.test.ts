@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
-import { readSettings } from "../src/config.ts"
+import { readSettings } from "../src/settings/config.ts"
 import { temporaryFolder } from "./opened.ts"
 import { running } from "./process.ts"
 
@@ -65,7 +65,7 @@ describe("the README", () => {
   })
 
   it("shows a fault script that fits", async () => {
-    const { parseFaultScript } = await import("../src/fault-script.ts")
+    const { parseFaultScript } = await import("../src/rehearsal/fault-script.ts")
     const [, script = ""] = /<!-- fault script -->\n+```json\n(.*?)```/s.exec(readme) ?? []
     expect(parseFaultScript(JSON.parse(script))).toMatchObject({ success: true })
   })

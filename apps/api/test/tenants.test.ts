@@ -1,10 +1,10 @@
 import { wholeDevice } from "@workanywhere/domain"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { Authentication } from "../src/auth.ts"
-import { standingCollection } from "../src/device-store.ts"
+import type { Authentication } from "../src/http/auth.ts"
+import { standingCollection } from "../src/store/device-store.ts"
 import { startService } from "../src/service.ts"
-import { defaultSettings } from "../src/config.ts"
+import { defaultSettings } from "../src/settings/config.ts"
 import { devicesPath, metricsPath, modelsPath, openedApp } from "./opened.ts"
 import { audience, bearer, openedEntra, served, signed, signingKey, tenants, userClaims } from "./tokens.ts"
 

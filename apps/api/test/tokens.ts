@@ -2,8 +2,8 @@ import { once } from "node:events"
 import { type RequestListener, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from "jose"
-import { type EntraSettings, entraAuthentication } from "../src/auth.ts"
-import { standingCollection } from "../src/device-store.ts"
+import { type EntraSettings, entraAuthentication } from "../src/http/auth.ts"
+import { standingCollection } from "../src/store/device-store.ts"
 import { blankDevices, openedApp } from "./opened.ts"
 
 /** Two tenants that the service serves. */

@@ -1,0 +1,407 @@
+import { propertyNames } from "@workanywhere/domain"
+import { longestOrder } from "../graph/device-order.ts"
+import { metricsPath } from "../graph/address.ts"
+import { largestBatchBytes, mostItems } from "../http/batch.ts"
+import { reportProperties } from "../graph/csdl.ts"
+import { longestFilter } from "../graph/filter-syntax.ts"
+import { largestPageSize, longestSelect, standardPageSize } from "../graph/query.ts"
+import { type Answer, type Described, type Operations, body, inPath, json } from "./operation.ts"
+import { type Schema, documentedAnswer, documentedId, documentedRequest, schemaRef } from "./schemas.ts"
+import { profiles, readOnlyPolicies } from "../rehearsal/profile.ts"
+
+const parameterRef = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` })
+
+const query = (name: string, description: string, schema: Schema, more: Schema = {}): Schema => ({
+  name: `$${name}`,
+  in: "query",
+  description,
+  schema,
+  ...more
+})
+
+const header = (name: string, description: string, schema: Schema): Schema => ({
+  name,
+  in: "header",
+  description,
+  schema
+})
+
+const key: Schema = { type: "string", minLength: 1 }
+
+/** Parameters that several operations have. */
+export const parameters = ({ isLocal }: Described): Readonly<Record<string, Schema>> => ({
+  metricId: inPath(
+    "metricId",
+    "Key of a metric. `allDevices` and `devicePerformance` exist from the start and show the same devices.",
+    key,
+    "allDevices"
+  ),
+  deviceId: inPath("deviceId", "Key of a device, as it is spelled.", key, documentedId),
+  top: query("top", `The size of a page; ${standardPageSize} when not given, and never more than ${largestPageSize}.`, {
+    type: "integer",
+    minimum: 0
+  }),
+  skiptoken: query("skiptoken", "From `@odata.nextLink` only, and for the same query, metric and tenant.", {
+    type: "string"
+  }),
+  clientRequestId: header("client-request-id", "An id of the caller's own, which the answer repeats.", {
+    type: "string",
+    pattern: "^[\\w.-]{1,64}$"
+  }),
+  prefer: header(
+    "Prefer",
+    "`odata.maxpagesize=<n>`, `include-unknown-enum-members`, `return=minimal` or `return=representation`, comma separated, each where it has a meaning; others are ignored. `Preference-Applied` says which were followed.",
+    { type: "string" }
+  ),
+  ifMatch: header(
+    "If-Match",
+    "An etag, or `*` for any device that exists. While devices have no etags, nothing but `*` can match.",
+    { type: "string" }
+  ),
+  ifNoneMatch: header("If-None-Match", "An etag that the device is expected not to have.", { type: "string" }),
+  ...(isLocal
+    ? {
+        profile: header("x-wfa-profile", "Which behaviour of Graph this request is shown.", {
+          type: "string",
+          enum: [...profiles]
+        }),
+        readOnly: header("x-wfa-read-only", "What becomes of this update of read-only properties.", {
+          type: "string",
+          enum: [...readOnlyPolicies]
+        })
+      }
+    : {})
+})
+
+const select = (names: ReadonlyArray<string>): Schema =>
+  query(
+    "select",
+    `Which properties are shown; \`*\` for all. At most ${longestSelect} characters.`,
+    { type: "array", items: { type: "string", enum: ["*", ...names] } },
+    { style: "form", explode: false }
+  )
+
+const deviceQuery: ReadonlyArray<Schema> = [
+  select(propertyNames),
+  query(
+    "orderby",
+    "Properties, each with `asc` or `desc`; an enum goes by Graph's number, null is first when ascending, and the id decides between equals.",
+    { type: "string", maxLength: longestOrder, examples: ["windowsScore desc,deviceName"] }
+  ),
+  query("skip", "How many devices are left out.", { type: "integer", minimum: 0 }),
+  query("count", "Whether the page tells the number of all matches.", { type: "boolean" }),
+  parameterRef("top"),
+  parameterRef("skiptoken"),
+  parameterRef("prefer")
+]
+
+const filter = query(
+  "filter",
+  "`eq ne gt ge lt le in`, `and or not`, parentheses, `contains startswith endswith tolower toupper`, null.",
+  { type: "string", maxLength: longestFilter, examples: ["upgradeEligibility eq 'notCapable'"] }
+)
+
+const metric = parameterRef("metricId")
+const prefer = parameterRef("prefer")
+const readOnlyOf = ({ isLocal }: Described) => (isLocal ? [parameterRef("readOnly")] : [])
+
+const deleted: Readonly<Record<string, Answer>> = { "204": { description: "It is gone." } }
+
+const writtenHeaders = ["Preference-Applied", "ETag"]
+
+const afterCreate = (name: string): Readonly<Record<string, Answer>> => ({
+  "201": {
+    description: "It was created.",
+    content: json(schemaRef(name)),
+    headers: ["Location", ...writtenHeaders]
+  },
+  "204": {
+    description: "It was created; its body was not wanted.",
+    headers: ["Location", "OData-EntityId", ...writtenHeaders]
+  }
+})
+
+/** What Graph has, below each version. */
+export const graphOperations = (described: Described): Operations => {
+  const metrics = `/${metricsPath}`
+  const devices = `${metrics}/{metricId}/metricDevices`
+  const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
+  const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
+  const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
+  const ofMetric = { tag: "Metrics" }
+  const ofDevice = { tag: "Devices" }
+  const ofReport = { tag: "Reports" }
+  const writeErrors = [404, 412, 413, 507]
+
+  return {
+    "/": {
+      get: {
+        operationId: "getServiceDocument",
+        tag: "Protocol",
+        summary: "What there is below the version",
+        answers: { "200": { description: "The service document.", content: json(schemaRef("ServiceDocument")) } }
+      }
+    },
+    "/$metadata": {
+      get: {
+        operationId: "getMetadata",
+        tag: "Protocol",
+        summary: "The types, as OData describes them",
+        answers: {
+          "200": { description: "CSDL 4.0.", content: { "application/xml": { schema: { type: "string" } } } }
+        }
+      }
+    },
+    "/$batch": {
+      post: {
+        operationId: "sendBatch",
+        tag: "Protocol",
+        summary: `Up to ${mostItems} requests in one`,
+        description:
+          "Each request is admitted, throttled and answered by itself, with a status of its own, in any order: match the answers by id. Of requests that depend on one that failed, the status is 424.",
+        body: body(
+          json(schemaRef("Batch"), {
+            update: {
+              summary: "Two updates",
+              value: {
+                requests: ["1", "2"].map((id) => ({
+                  id,
+                  method: "PATCH",
+                  url: `/${metricsPath}/allDevices/metricDevices/pc-${id}`,
+                  headers: { "Content-Type": "application/json" },
+                  body: { windowsScore: 100 }
+                }))
+              }
+            }
+          }),
+          largestBatchBytes
+        ),
+        answers: { "200": { description: "The answers.", content: json(schemaRef("BatchAnswer")) } },
+        errors: [413]
+      }
+    },
+    "/deviceManagement": {
+      get: {
+        operationId: "getDeviceManagement",
+        tag: "Protocol",
+        summary: "The singleton that everything is below",
+        answers: { "200": { description: "Its key.", content: json(schemaRef("DeviceManagement")) } }
+      }
+    },
+    [metrics]: {
+      get: {
+        ...ofMetric,
+        operationId: "listMetrics",
+        summary: "List metrics",
+        parameters: [select(["id"]), parameterRef("top"), parameterRef("skiptoken"), prefer],
+        answers: {
+          "200": { description: "A page.", content: json(schemaRef("MetricPage")), headers: ["Preference-Applied"] }
+        }
+      },
+      post: {
+        ...ofMetric,
+        operationId: "createMetric",
+        summary: "Create a metric, which holds devices of its own",
+        parameters: [prefer],
+        body: body(json(schemaRef("MetricBody"))),
+        answers: afterCreate("MetricEntity"),
+        errors: [409, 413, 507]
+      }
+    },
+    [`${metrics}/{metricId}`]: {
+      get: {
+        ...ofMetric,
+        operationId: "getMetric",
+        summary: "Get a metric",
+        parameters: [metric, select(["id"])],
+        answers: { "200": { description: "The metric.", content: json(schemaRef("MetricEntity")) } },
+        errors: [404]
+      },
+      patch: {
+        ...ofMetric,
+        operationId: "updateMetric",
+        summary: "Update a metric, which has nothing to update",
+        parameters: [metric, prefer],
+        body: body(json(schemaRef("MetricBody"))),
+        answers: {
+          "200": {
+            description: "The metric.",
+            content: json(schemaRef("MetricEntity")),
+            headers: ["Preference-Applied"]
+          },
+          "204": { description: "Its body was not wanted.", headers: ["Preference-Applied"] }
+        },
+        errors: [404, 413]
+      },
+      delete: {
+        ...ofMetric,
+        operationId: "deleteMetric",
+        summary: "Delete a metric and its devices",
+        description: "Those that exist from the start cannot be deleted: 405.",
+        parameters: [metric],
+        answers: deleted,
+        errors: [404, 405, 507]
+      }
+    },
+    [devices]: {
+      get: {
+        ...ofDevice,
+        operationId: "listDevices",
+        summary: "List devices",
+        parameters: [metric, filter, ...deviceQuery],
+        answers: {
+          "200": { description: "A page.", content: json(schemaRef("DevicePage")), headers: ["Preference-Applied"] }
+        },
+        errors: [404, 410]
+      },
+      post: {
+        ...ofDevice,
+        operationId: "createDevice",
+        summary: "Create a device",
+        parameters: [metric, prefer],
+        body: body(json(schemaRef("NewDevice"))),
+        answers: afterCreate("DeviceEntity"),
+        errors: [404, 409, 413, 507]
+      }
+    },
+    [`${devices}/$count`]: {
+      get: {
+        ...ofDevice,
+        operationId: "countDevices",
+        summary: "Count devices",
+        parameters: [metric, filter, prefer],
+        answers: {
+          "200": {
+            description: "The number alone.",
+            content: { "text/plain": { schema: { type: "integer", minimum: 0 } } },
+            headers: ["Preference-Applied"]
+          }
+        },
+        errors: [404, 415]
+      }
+    },
+    [`${devices}/{deviceId}`]: {
+      get: {
+        ...ofDevice,
+        operationId: "getDevice",
+        summary: "Get a device",
+        parameters: [
+          metric,
+          parameterRef("deviceId"),
+          select(propertyNames),
+          prefer,
+          ...(described.hasEtags ? [parameterRef("ifNoneMatch")] : [])
+        ],
+        answers: {
+          "200": { description: "The device.", content: json(schemaRef("DeviceEntity")), headers: writtenHeaders },
+          ...(described.hasEtags ? { "304": { description: "It is as the caller has it.", headers: ["ETag"] } } : {})
+        },
+        errors: [404]
+      },
+      patch: {
+        ...ofDevice,
+        operationId: "updateDevice",
+        summary: "Update a device",
+        description:
+          "What the body leaves out stays as it is, null clears, and `unknownFutureValue` leaves an enum as it is. `id` never changes. It sets absolute values, so it is safe to repeat.",
+        parameters: [
+          metric,
+          parameterRef("deviceId"),
+          prefer,
+          parameterRef("ifMatch"),
+          parameterRef("ifNoneMatch"),
+          ...readOnlyOf(described)
+        ],
+        body: body(
+          json(schemaRef("DeviceUpdate"), {
+            documented: { summary: "The request on Microsoft's page", value: documentedRequest() },
+            one: { summary: "One property", value: { windowsScore: 100 } }
+          })
+        ),
+        answers: {
+          "200": {
+            description: "The whole device as it is now.",
+            content: json(schemaRef("DeviceEntity"), {
+              documented: {
+                summary: "The answer on Microsoft's page, with its context",
+                value: documentedAnswer("https://graph.microsoft.com")
+              }
+            }),
+            headers: writtenHeaders
+          },
+          "204": { description: "It was updated; its body was not wanted.", headers: writtenHeaders }
+        },
+        errors: writeErrors
+      },
+      delete: {
+        ...ofDevice,
+        operationId: "deleteDevice",
+        summary: "Delete a device",
+        parameters: [metric, parameterRef("deviceId"), parameterRef("ifMatch"), parameterRef("ifNoneMatch")],
+        answers: deleted,
+        errors: [404, 412, 507]
+      }
+    },
+    [`/deviceManagement/${readinessType}`]: {
+      get: {
+        ...ofReport,
+        operationId: "getHardwareReadiness",
+        summary: "How ready the hardware of the fleet is",
+        parameters: [select(reportProperties[readinessType])],
+        answers: {
+          "200": {
+            description: "The figures.",
+            content: json({
+              allOf: [schemaRef("Annotations"), schemaRef(readinessType)]
+            })
+          }
+        }
+      }
+    },
+    [`/deviceManagement/${modelType}`]: {
+      get: {
+        ...ofReport,
+        operationId: "listModelPerformance",
+        summary: "Scores by manufacturer and model",
+        parameters: [select(reportProperties[modelType]), parameterRef("top"), parameterRef("skiptoken"), prefer],
+        answers: {
+          "200": {
+            description: "A page.",
+            content: json(schemaRef("ModelPerformancePage")),
+            headers: ["Preference-Applied"]
+          }
+        }
+      }
+    },
+    [`/deviceManagement/${modelType}/{modelId}`]: {
+      get: {
+        ...ofReport,
+        operationId: "getModelPerformance",
+        summary: "Scores of one model",
+        parameters: [inPath("modelId", "Key of a model, from the list.", key), select(reportProperties[modelType])],
+        answers: {
+          "200": {
+            description: "The row.",
+            content: json({ allOf: [schemaRef("Annotations"), schemaRef(modelType)] })
+          }
+        },
+        errors: [404]
+      }
+    },
+    "/deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices": {
+      get: {
+        ...ofReport,
+        operationId: "summarizeDevices",
+        summary: "Summarize the fleet",
+        description: "A function: also with `microsoft.graph.` before its name, and with `()` behind it.",
+        parameters: [select(reportProperties[summaryType])],
+        answers: {
+          "200": {
+            description: "The figures.",
+            content: json({ allOf: [schemaRef("Annotations"), schemaRef(summaryType)] })
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { Answered } from "@workanywhere/graph-client"
+import type { Context } from "hono"
+import { includeUnknownMembers } from "../local/devices.ts"
+import type { Passed } from "./upstream.ts"
+import { type Version, inParentheses, metricsPath } from "../graph/address.ts"
+import { preferencesOf } from "../graph/preferences.ts"
+import type { Env } from "../http/reply.ts"
+import { modelsPath, readinessPath, summaryPath } from "../local/reports.ts"
+
+/** The addresses that requests are passed on to, with names in place of keys. */
+const templates = {
+  metrics: `/${metricsPath}`,
+  metric: `/${metricsPath}/{metricId}`,
+  devices: `/${metricsPath}/{metricId}/metricDevices`,
+  count: `/${metricsPath}/{metricId}/metricDevices/$count`,
+  device: `/${metricsPath}/{metricId}/metricDevices/{deviceId}`,
+  readiness: `/${readinessPath}`,
+  models: `/${modelsPath}`,
+  model: `/${modelsPath}/{modelId}`,
+  summary: `/${summaryPath}`
+} as const
+
+/** One of the addresses that requests are passed on to. */
+export type Address = keyof typeof templates
+
+/** What stands in an address in place of the names. */
+export type Keys = Readonly<Record<string, string>>
+
+/**
+ * A key behind the name of its collection. Stricter than `encodeURIComponent`, because quotes and parentheses would be
+ * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`.
+ */
+const segment = (key: string): string => {
+  if (key.startsWith("$")) return inParentheses(key)
+  const encoded = encodeURIComponent(key).replaceAll(
+    /[!'()*]/g,
+    (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`
+  )
+  return `/${encoded}`
+}
+
+/** An address of the upstream below a version; the query is passed on as it is spelled. */
+export const addressOf = (
+  version: Version,
+  address: Address,
+  keys: Keys,
+  query = ""
+): Pick<Passed, "version" | "url" | "template"> => {
+  const template = templates[address]
+  const path = template.replaceAll(/\/\{(\w+)\}/g, (_, name: string) => segment(keys[name] ?? ""))
+  return { version, template, url: query === "" ? path : `${path}?${query}` }
+}
+
+const present = (values: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined))
+
+/**
+ * What of a caller's headers is about the resource. Whether an answer to a write has a body is seen to by the gateway,
+ * which needs one.
+ */
+export const passedHeaders = (c: Context<Env>): Readonly<Record<string, string>> => {
+  const accept = c.req.header("accept")
+  const preferences = preferencesOf(c.req.header("prefer"))
+  const size = preferences.get("maxpagesize") ?? ""
+  const prefer = [
+    ...(preferences.has(includeUnknownMembers) ? [includeUnknownMembers] : []),
+    ...(/^0*[1-9]\d*$/.test(size) ? [`odata.maxpagesize=${size}`] : [])
+  ]
+  return present({
+    accept: accept !== undefined && /json/i.test(accept) ? accept : undefined,
+    prefer: prefer.length === 0 ? undefined : prefer.join(", "),
+    "if-match": c.req.header("if-match"),
+    "if-none-match": c.req.header("if-none-match")
+  })
+}
+
+/** The preferences that the upstream says it has followed. */
+export const appliedIn = ({ headers }: Answered): ReadonlyArray<string> =>
+  (headers["preference-applied"] ?? "")
+    .split(",")
+    .map((preference) => preference.trim())
+    .filter((preference) => preference !== "" && !/^return\b/i.test(preference))
+
+/** Properties of a JSON object. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** Whether JSON is an object. */
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** A single resource, also where it is shown inside `{"value": …}`, as on Microsoft's pages. */
+export const resourceIn = (body: unknown): unknown =>
+  isFields(body) && isFields(body["value"]) && !("id" in body) ? body["value"] : body

@@ -1,0 +1,262 @@
+import { parseDeviceUpdate } from "@workanywhere/domain"
+import type { Answered } from "@workanywhere/graph-client"
+import { type Context, Hono } from "hono"
+import type { Backend } from "../app.ts"
+import { acceptsText } from "../graph/device-body.ts"
+import { deviceOrder } from "../graph/device-order.ts"
+import { filterOf, newDeviceIn } from "../local/devices.ts"
+import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
+import { ApiError, jsonBody, only } from "../http/render-error.ts"
+import { type Writes, creation } from "./writes.ts"
+import type { Upstream } from "./upstream.ts"
+import { parseMetric, selectable, standingStays } from "../local/metrics.ts"
+import { isStanding } from "../store/metric-store.ts"
+import { type Version, inParentheses, metricsPath, rootOf } from "../graph/address.ts"
+import { batchRoutes } from "../http/batch.ts"
+import { countWanted, pageSize, queryOf, queryOptions, selectedProperties, skippedRows } from "../graph/query.ts"
+import { preferencesOf } from "../graph/preferences.ts"
+import { readdressing } from "./readdress.ts"
+import { type Env, answer, reply } from "../http/reply.ts"
+import {
+  modelType,
+  modelsPath,
+  readinessPath,
+  readinessType,
+  selectedOf,
+  summaryPath,
+  summaryType
+} from "../local/reports.ts"
+import { serviceRoutes } from "../http/service-document.ts"
+import { UpstreamFailure } from "./failure.ts"
+import { type Address, type Keys, addressOf, appliedIn, isFields, passedHeaders, resourceIn } from "./request.ts"
+import type { UpstreamRoute } from "../settings/upstream.ts"
+
+const jsonTypeOf = ({ headers }: Answered): string | undefined => {
+  const type = headers["content-type"]
+  return type !== undefined && /^application\/json\b/i.test(type) ? type : undefined
+}
+
+const pageOptions = (c: Context<Env>, served: Parameters<typeof queryOptions>[1]) => {
+  // A link of the upstream may go on with either of the two (reference 3).
+  const options = queryOptions(c.req.url, [...served, "select", "skip", "skiptoken", "top"])
+  pageSize(options.top, preferencesOf(c.req.header("prefer")))
+  skippedRows(options.skip === undefined ? {} : { skip: options.skip })
+  return options
+}
+
+/** The routes of the service over another Graph: the same addresses, options and bodies, and nothing is kept. */
+export const gatewayBackend = (
+  upstream: Upstream,
+  writes: Writes,
+  allowList: ReadonlyArray<UpstreamRoute>
+): Backend => {
+  const allowed: ReadonlySet<string> = new Set(allowList)
+
+  const requireAllowed = (route: UpstreamRoute): void => {
+    if (allowed.has(route)) return
+    throw new ApiError("Forbidden", `This gateway does not pass '${route}' on: whoever runs it decides what it does.`)
+  }
+
+  const requireWrite = (route: UpstreamRoute): void => {
+    requireAllowed(route)
+    writes.require()
+  }
+
+  const entityOf = (c: Context<Env>, answered: Answered): Entity => {
+    const contentType = jsonTypeOf(answered)
+    return {
+      body: readdressing(c, upstream.origin).body(answered.body),
+      ...(contentType === undefined ? {} : { contentType }),
+      etag: answered.headers["etag"],
+      applied: appliedIn(answered)
+    }
+  }
+
+  const newAddress = (c: Context<Env>, version: Version, answered: Answered, collection: string): string => {
+    const { location } = answered.headers
+    if (location !== undefined) return readdressing(c, upstream.origin).address(location)
+    const resource = resourceIn(answered.body)
+    const id = isFields(resource) ? String(resource["id"]) : ""
+    return `${rootOf(c, version)}/${collection}${inParentheses(id)}`
+  }
+
+  const routes = (version: Version): Hono<Env> => {
+    const get = (c: Context<Env>, address: Address, keys: Keys, headers = passedHeaders(c)): Promise<Answered> =>
+      upstream.send(c, { method: "GET", ...addressOf(version, address, keys, queryOf(c.req.url)), headers })
+
+    /** Not modified is no failure. */
+    const single = async (c: Context<Env>, address: Address, keys: Keys): Promise<Response> => {
+      try {
+        return found(c, entityOf(c, await get(c, address, keys)))
+      } catch (error) {
+        if (error instanceof UpstreamFailure && error.upstream.status === 304) return answer(c, 304, null, {})
+        throw error
+      }
+    }
+
+    const list = async (c: Context<Env>, address: Address, keys: Keys): Promise<Response> => {
+      const { applied = [], body, contentType } = entityOf(c, await get(c, address, keys))
+      return reply(c, 200, body, {
+        ...(contentType === undefined ? {} : { "content-type": contentType }),
+        ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+      })
+    }
+
+    const collectionPath = `/${metricsPath}` as const
+    const metricPath = `${collectionPath}/:metricId` as const
+    const devicesPath = `${metricPath}/metricDevices` as const
+    const devicePath = `${devicesPath}/:deviceId` as const
+
+    return new Hono<Env>()
+      .get(collectionPath, async (c) => {
+        requireAllowed("metrics")
+        selectable(pageOptions(c, []).select)
+        return list(c, "metrics", {})
+      })
+      .post(collectionPath, async (c) => {
+        requireWrite("metrics")
+        queryOptions(c.req.url, [])
+        const body = await jsonBody(c, parseMetric)
+        const writing = { version, address: "metrics", method: "POST", body, changes: creation(body) } as const
+        const answered = await writes.send(c, writing)
+        return created(c, newAddress(c, version, answered, metricsPath), entityOf(c, answered))
+      })
+      .all(collectionPath, only("GET, HEAD, POST"))
+
+      .get(metricPath, async (c) => {
+        requireAllowed("metric")
+        selectable(queryOptions(c.req.url, ["select"]).select)
+        return single(c, "metric", c.req.param())
+      })
+      .patch(metricPath, async (c) => {
+        requireWrite("metric")
+        queryOptions(c.req.url, [])
+        const body = await jsonBody(c, parseMetric)
+        const writing = { version, address: "metric", method: "PATCH", keys: c.req.param(), body } as const
+        return changed(c, entityOf(c, await writes.send(c, { ...writing, changes: creation(body) })))
+      })
+      .delete(metricPath, async (c) => {
+        requireAllowed("metric")
+        const keys = c.req.param()
+        queryOptions(c.req.url, [])
+        if (isStanding(keys.metricId)) throw standingStays(keys.metricId)
+        writes.require()
+        await writes.send(c, { version, address: "metric", method: "DELETE", keys, changes: creation({}) })
+        return deleted(c)
+      })
+      .all(metricPath, (c, next) =>
+        only(isStanding(c.req.param("metricId")) ? "GET, HEAD, PATCH" : "DELETE, GET, HEAD, PATCH")(c, next)
+      )
+
+      .get(devicesPath, async (c) => {
+        requireAllowed("devices")
+        const { count, filter, orderby, select } = pageOptions(c, ["count", "filter", "orderby"])
+        selectedProperties(select)
+        filterOf(filter, preferencesOf(c.req.header("prefer")))
+        deviceOrder(orderby)
+        countWanted(count)
+        return list(c, "devices", c.req.param())
+      })
+      .post(devicesPath, async (c) => {
+        requireWrite("devices")
+        queryOptions(c.req.url, [])
+        const keys = c.req.param()
+        const body = await newDeviceIn(c)
+        const writing = { version, address: "devices", method: "POST", keys, body, changes: creation(body) } as const
+        const answered = await writes.send(c, writing)
+        const collection = `${metricsPath}${inParentheses(keys.metricId)}/metricDevices`
+        return created(c, newAddress(c, version, answered, collection), entityOf(c, answered))
+      })
+      .all(devicesPath, only("GET, HEAD, POST"))
+
+      .get(`${devicesPath}/$count`, async (c) => {
+        requireAllowed("count")
+        filterOf(queryOptions(c.req.url, ["filter"]).filter, preferencesOf(c.req.header("prefer")))
+        if (!acceptsText(c.req.header("accept"))) {
+          throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
+        }
+        const headers = { ...passedHeaders(c), accept: "text/plain" }
+        const answered = await get(c, "count", c.req.param(), headers)
+        // In a batch it is a text.
+        const total = /^\d+$/.test(String(answered.body)) ? Number(answered.body) : undefined
+        if (total === undefined) {
+          throw new ApiError("badGateway", "The upstream's answer cannot be passed on: it is no number.")
+        }
+        const applied = appliedIn(answered)
+        return reply(c, 200, total, {
+          "content-type": "text/plain",
+          ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+        })
+      })
+      .all(`${devicesPath}/$count`, only("GET, HEAD"))
+
+      .get(devicePath, async (c) => {
+        requireAllowed("device")
+        selectedProperties(queryOptions(c.req.url, ["select"]).select)
+        return single(c, "device", c.req.param())
+      })
+      .patch(devicePath, async (c) => {
+        requireWrite("device")
+        const keys = c.req.param()
+        queryOptions(c.req.url, [])
+        const body = await jsonBody(c, parseDeviceUpdate)
+        const changes = await writes.changesTo(c, version, keys, body)
+        const writing = { version, address: "device", method: "PATCH", keys, body, changes } as const
+        return changed(c, entityOf(c, await writes.send(c, writing)))
+      })
+      .delete(devicePath, async (c) => {
+        requireWrite("device")
+        const keys = c.req.param()
+        queryOptions(c.req.url, [])
+        const changes = await writes.changesTo(c, version, keys)
+        await writes.send(c, { version, address: "device", method: "DELETE", keys, changes })
+        return deleted(c)
+      })
+      .all(devicePath, only("DELETE, GET, HEAD, PATCH"))
+
+      .get(`/${readinessPath}`, async (c) => {
+        requireAllowed("readiness")
+        selectedOf(queryOptions(c.req.url, ["select"]).select, readinessType)
+        return single(c, "readiness", {})
+      })
+      .all(`/${readinessPath}`, only("GET, HEAD"))
+
+      .get(`/${modelsPath}`, async (c) => {
+        requireAllowed("models")
+        selectedOf(pageOptions(c, []).select, modelType)
+        return list(c, "models", {})
+      })
+      .all(`/${modelsPath}`, only("GET, HEAD"))
+
+      .get(`/${modelsPath}/:modelId`, async (c) => {
+        requireAllowed("models")
+        selectedOf(queryOptions(c.req.url, ["select"]).select, modelType)
+        return single(c, "model", c.req.param())
+      })
+      .all(`/${modelsPath}/:modelId`, only("GET, HEAD"))
+
+      .get(`/${summaryPath}`, async (c) => {
+        requireAllowed("summary")
+        selectedOf(queryOptions(c.req.url, ["select"]).select, summaryType)
+        return single(c, "summary", {})
+      })
+      .all(`/${summaryPath}`, only("GET, HEAD"))
+  }
+
+  return {
+    routes: (version, dispatch) =>
+      new Hono<Env>()
+        .route("/", serviceRoutes(version))
+        .route("/", routes(version))
+        .use("/$batch", (_, next) => {
+          requireAllowed("batch")
+          return next()
+        })
+        .route(
+          "/",
+          batchRoutes(version, (c) => upstream.bundled(c, dispatch))
+        ),
+    ready: upstream.ready,
+    isGateway: true
+  }
+}

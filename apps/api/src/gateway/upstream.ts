@@ -1,0 +1,409 @@
+import type { TokenCredentialOptions } from "@azure/identity"
+import {
+  type Answered,
+  type BatchOutcome,
+  CurrentFlow,
+  GraphClient,
+  type GraphClientOptions,
+  GraphError,
+  type TokenSource,
+  publishedBudget,
+  timesAsFast
+} from "@workanywhere/graph-client"
+import type { IdentityOptions, SignIn } from "@workanywhere/graph-client/identity"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Redacted from "effect/Redacted"
+import * as ScopedCache from "effect/ScopedCache"
+import * as Tracer from "effect/Tracer"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type { HttpClient } from "effect/http/HttpClient"
+import type { Context as RequestContext } from "hono"
+import type { Log } from "../app.ts"
+import type { WriteOutcome } from "./audit.ts"
+import type { Settings } from "../settings/config.ts"
+import { localTenant } from "../store/device-store.ts"
+import { ApiError } from "../http/render-error.ts"
+import type { Version } from "../graph/address.ts"
+import type { Dispatch } from "../http/batch.ts"
+import type { Env } from "../http/reply.ts"
+import { type OnBehalfOf, UpstreamFailure, failureOf } from "./failure.ts"
+
+/** A request for the upstream. */
+export interface Passed {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  readonly version: Version
+  /** Below the version, with its query. */
+  readonly url: string
+  /** The path with names in place of keys. */
+  readonly template: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+/** What the items of one batch have in common: what they ask at the same time is sent in batches. */
+export interface Bundle {
+  readonly send: (key: ClientKey, request: Passed) => Promise<Answered>
+  /** Runs an item: nothing is sent before each item that runs waits for an answer or is through. */
+  readonly during: (item: () => Promise<Response>) => Promise<Response>
+}
+
+/** The Graph that requests are passed on to. */
+export interface Upstream {
+  /** Its root. */
+  readonly origin: string
+  /** Sends a request for a caller; fails with an `ApiError` that says what the upstream said. */
+  readonly send: (c: RequestContext<Env>, request: Passed) => Promise<Answered>
+  /** Has the items of a batch sent in batches: what they ask at the same time goes together. */
+  readonly bundled: (c: RequestContext<Env>, dispatch: Dispatch) => Dispatch
+  /** Fails while it does not answer. */
+  readonly ready: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** What it takes to sign in; the secrets are values by now. */
+export type Proof = { readonly clientSecret: string } | { readonly certificatePath: string }
+
+/** What an upstream is made from. */
+export interface UpstreamOptions {
+  readonly settings: Settings & { readonly upstream: string }
+  readonly proof: Proof | undefined
+  readonly log: Log
+  readonly onBehalfOf: OnBehalfOf
+  /** Who is told of the spans of requests to the upstream, which are below those of the requests to this service. */
+  readonly tracer?: Tracer.Tracer | undefined
+  /** Passed on to `@azure/identity`. */
+  readonly credentialOptions?: TokenCredentialOptions | undefined
+  /** Ends a request with all its waits. */
+  readonly deadline?: Duration.Input | undefined
+}
+
+/** A write takes two requests, and after a minute without a byte the server ends the connection. */
+const standardDeadline = Duration.seconds(25)
+const attempts = 4
+
+/** Callers on whose behalf tokens are kept; the one that was there the longest makes room. */
+const mostCallers = 1_000
+
+/** Of one caller, batch items counted one by one. */
+const mostWaiting = 200
+/** Of all callers together. */
+const mostUnderWay = 5_000
+
+const readyForMillis = 5_000
+const readyWithin = Duration.seconds(5)
+
+/** For whom a client asks: equal when its fields are. */
+class ClientKey extends Data.Class<{
+  readonly version: Version
+  readonly tenant: string
+  readonly assertion: Redacted.Redacted | undefined
+}> {}
+
+class Clients extends Context.Service<Clients, ScopedCache.ScopedCache<ClientKey, GraphClient["Service"]>>()(
+  "@workanywhere/api/Clients"
+) {}
+
+const budgetOf = (budget: Settings["upstreamBudget"]): Pick<GraphClientOptions, "budget"> => {
+  if (budget === "auto") return {}
+  return { budget: budget === "off" ? "unlimited" : timesAsFast(publishedBudget, budget.timesAsFast) }
+}
+
+/** Imported when needed: it would be a good part of the time that a start takes. */
+const signInWith = (how: SignIn, identity: IdentityOptions): TokenSource => {
+  const source = Effect.runSync(
+    Effect.cached(
+      Effect.promise(async () => (await import("@workanywhere/graph-client/identity")).signIn(how, identity))
+    )
+  )
+  return (need) => Effect.flatMap(source, (token) => token(need))
+}
+
+const tokensFor = ({ credentialOptions, proof, settings }: UpstreamOptions) => {
+  const { authority, upstream, upstreamClientId: clientId = "" } = settings
+  const identity = {
+    scope: `${upstream}/.default`,
+    credentialOptions: { authorityHost: authority, ...credentialOptions }
+  }
+  return ({ assertion, tenant: tenantId }: Pick<ClientKey, "tenant" | "assertion">): TokenSource | undefined => {
+    if (proof === undefined) return undefined
+    const app = { tenantId, clientId }
+    const own = "clientSecret" in proof ? { clientSecret: Redacted.make(proof.clientSecret) } : proof
+    if (assertion !== undefined) return signInWith({ with: "onBehalfOf", ...app, assertion, ...own }, identity)
+    return "clientSecret" in own
+      ? signInWith({ with: "clientSecret", ...app, ...own }, identity)
+      : signInWith({ with: "certificate", ...app, ...own }, identity)
+  }
+}
+
+const clientLayer = (options: UpstreamOptions) => {
+  const { deadline = standardDeadline, log, settings } = options
+  const tokenFor = tokensFor(options)
+  return ({ assertion, tenant, version }: ClientKey) => {
+    const token = tokenFor({ assertion, tenant })
+    return GraphClient.layer({
+      baseUrl: `${settings.upstream}/${version}`,
+      tenant,
+      app: settings.upstreamClientId ?? "gateway",
+      attempts,
+      deadline,
+      ...budgetOf(settings.upstreamBudget),
+      ...(token === undefined ? {} : { token }),
+      onRepeat: ({ error, waitMillis }) =>
+        Effect.sync(() => {
+          const { clientRequestId, method, status, template } = error
+          log.info({ method, template, status, waitMillis, clientRequestId }, "the upstream is asked again")
+        })
+    })
+  }
+}
+
+const cancelled = (outcome: WriteOutcome): UpstreamFailure =>
+  new UpstreamFailure(
+    { outcome, upstream: {} },
+    "serviceNotAvailable",
+    "The caller went away before there was an answer.",
+    // As nginx calls it; nobody is there to read it but the log.
+    { saidBefore: { status: 499, code: "clientClosedRequest" } }
+  )
+
+const overloaded = (): ApiError =>
+  new ApiError("TooManyRequests", "Too many requests wait for the upstream already.", {
+    headers: { "retry-after": "5" }
+  })
+
+const flowOf = (c: RequestContext<Env>): { readonly name: string; readonly mostWaiting: number } => ({
+  name: JSON.stringify([c.get("app"), c.get("user") ?? ""]),
+  mostWaiting
+})
+
+/** One request of a batch that waits to be sent with the others. */
+interface Bundled {
+  readonly key: ClientKey
+  readonly request: Passed
+  readonly resolve: (outcome: BatchOutcome | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Passes requests on to another Graph, through the one runtime there is. */
+export const openUpstream = (options: UpstreamOptions): Upstream => {
+  const { log, onBehalfOf, settings, tracer } = options
+  const { upstream: origin, upstreamAuth, upstreamTenant } = settings
+  const layerOf = clientLayer(options)
+
+  const clients = Layer.effect(
+    Clients,
+    ScopedCache.make({
+      capacity: mostCallers,
+      lookup: (key: ClientKey) => Effect.orDie(Effect.map(Layer.build(layerOf(key)), Context.get(GraphClient))),
+      requireServicesAt: "construction"
+    })
+  )
+  const runtime = ManagedRuntime.make(Layer.provideMerge(clients, FetchHttpClient.layer))
+
+  const tenantOf = (c: RequestContext<Env>): string => {
+    const tenant = c.get("tenant")
+    return tenant === localTenant ? (upstreamTenant ?? localTenant) : tenant
+  }
+
+  const keyOf = (c: RequestContext<Env>, version: Version): ClientKey => {
+    if (upstreamAuth !== "on-behalf-of") return new ClientKey({ version, tenant: tenantOf(c), assertion: undefined })
+    if (c.get("user") === undefined) {
+      throw new ApiError(
+        "Forbidden",
+        "This gateway asks its upstream on behalf of users, and the access token is an app's own: sign in as a user."
+      )
+    }
+    // Admission has proven it, and that it was made for this service.
+    const assertion = Redacted.make(c.req.header("authorization")?.split(" ")[1] ?? "")
+    return new ClientKey({ version, tenant: tenantOf(c), assertion })
+  }
+
+  const tracedBelow = <A, E, R>(span: Tracer.Span | undefined, effect: Effect.Effect<A, E, R>) =>
+    tracer === undefined || span === undefined
+      ? effect
+      : effect.pipe(Effect.withParentSpan(span), Effect.provideService(Tracer.Tracer, tracer))
+
+  const using = <A>(
+    c: RequestContext<Env>,
+    key: ClientKey,
+    use: (client: GraphClient["Service"]) => Effect.Effect<A, GraphError>
+  ) =>
+    Clients.use((cache) => ScopedCache.get(cache, key)).pipe(
+      Effect.flatMap(use),
+      Effect.provideService(CurrentFlow, flowOf(c)),
+      (effect) => tracedBelow(c.get("span"), effect)
+    )
+
+  let underWay = 0
+  const run = async <A>(effect: Effect.Effect<A, GraphError, Clients | HttpClient>, signal: AbortSignal) => {
+    if (signal.aborted) throw cancelled("failed")
+    if (underWay >= mostUnderWay) throw overloaded()
+    underWay += 1
+    try {
+      return await runtime.runPromiseExit(effect, { signal })
+    } finally {
+      underWay -= 1
+    }
+  }
+
+  /** The answer, or what the caller is told in its place. */
+  const valueOf = <A>(exit: Exit.Exit<A, GraphError>): A => {
+    if (Exit.isSuccess(exit)) return exit.value
+    if (Cause.hasInterruptsOnly(exit.cause)) throw cancelled("unknown")
+    const error = Cause.squash(exit.cause)
+    throw error instanceof GraphError ? failureOf(error, onBehalfOf) : error
+  }
+
+  const alone = async (c: RequestContext<Env>, key: ClientKey, passed: Passed): Promise<Answered> => {
+    const { version: _, ...request } = passed
+    const clientRequestId = c.get("clientRequestId")
+    const effect = using(c, key, (client) => client.request({ ...request, clientRequestId }))
+    return valueOf(await run(effect, c.req.raw.signal))
+  }
+
+  /** Sends what waits when all items that are under way have come to wait. */
+  const makeBundle = (batch: RequestContext<Env>): Bundle => {
+    let active = 0
+    let isDue = false
+    let waiting: Array<Bundled> = []
+
+    const post = async (items: ReadonlyArray<Bundled>): Promise<void> => {
+      const [first] = items
+      if (first === undefined) return
+      const requests = items.map(({ request: { body, headers = {}, method, url } }) => ({
+        method,
+        url,
+        headers,
+        ...(body === undefined ? {} : { body })
+      }))
+      try {
+        const effect = using(batch, first.key, (client) => client.batch(requests))
+        const outcomes = valueOf(await run(effect, batch.req.raw.signal))
+        for (const [index, { resolve }] of items.entries()) resolve(outcomes[index])
+      } catch (error) {
+        for (const { reject } of items) reject(error)
+      }
+    }
+
+    // Later than what follows from the answers before, so that it goes along.
+    const sendWhenAllWait = (): void => {
+      if (isDue) return
+      isDue = true
+      setImmediate(() => {
+        isDue = false
+        if (waiting.length < active || waiting.length === 0) return
+        const items = waiting
+        waiting = []
+        void post(items)
+      })
+    }
+
+    const send = async (key: ClientKey, request: Passed): Promise<Answered> => {
+      const outcome = await new Promise<BatchOutcome | undefined>((resolve, reject) => {
+        waiting.push({ key, request, resolve, reject })
+        sendWhenAllWait()
+      })
+      if (outcome === undefined) throw new Error("the batch has no outcome for one of its items")
+      if (outcome.kind === "failed") throw failureOf(outcome.error, onBehalfOf)
+      // As the client does with an update that is sent by itself.
+      if (outcome.status !== 204 || request.method !== "PATCH") return outcome
+      const { body: _, ...readBack } = request
+      return send(key, { ...readBack, method: "GET" })
+    }
+
+    return {
+      send,
+      during: async (item) => {
+        active += 1
+        try {
+          return await item()
+        } finally {
+          active -= 1
+          sendWhenAllWait()
+        }
+      }
+    }
+  }
+
+  const sent = async (c: RequestContext<Env>, request: Passed): Promise<Answered> => {
+    const key = keyOf(c, request.version)
+    // Missing when the app is called with nothing but a request.
+    const bundle = (c.env as Env["Bindings"] | undefined)?.bundle
+    return bundle === undefined ? alone(c, key, request) : bundle.send(key, request)
+  }
+
+  const probe = Effect.gen(function* () {
+    const [tenant = upstreamTenant ?? localTenant] = settings.tenants
+    const token =
+      upstreamAuth === "client-credentials" ? tokensFor(options)({ tenant, assertion: undefined }) : undefined
+    const layer = GraphClient.layer({
+      baseUrl: `${origin}/v1.0`,
+      // Apart from what callers ask: it neither waits behind them nor takes from their budget.
+      app: "readiness",
+      tenant,
+      attempts: 1,
+      deadline: readyWithin,
+      budget: "unlimited",
+      ...(token === undefined ? {} : { token })
+    })
+    return yield* Layer.build(layer).pipe(
+      Effect.orDie,
+      Effect.flatMap((context) =>
+        Context.get(context, GraphClient).request({ method: "GET", url: "/deviceManagement?$select=id" })
+      ),
+      Effect.scoped,
+      Effect.as(undefined),
+      // Whatever it says below 500, it does answer; without credentials of our own it asks for some.
+      Effect.catchIf(
+        ({ status = 500 }) => status < 500 && (status !== 401 || token === undefined),
+        () => Effect.undefined
+      )
+    )
+  })
+
+  let probed: { readonly at: number; readonly outcome: Promise<Exit.Exit<undefined, GraphError>> } | undefined
+
+  return {
+    origin,
+    send: async (c, request) => {
+      try {
+        return await sent(c, request)
+      } catch (error) {
+        if (error instanceof UpstreamFailure && error.status >= 500) {
+          const { code, message: problem, status, upstream: said } = error
+          const { requestId: upstreamRequestId, status: upstreamStatus } = said
+          log.error(
+            { requestId: c.get("requestId"), status, code, problem, upstreamStatus, upstreamRequestId },
+            "the upstream did not do what it was asked"
+          )
+        }
+        throw error
+      }
+    },
+    bundled: (c, dispatch) => {
+      const bundle = makeBundle(c)
+      return (request, bindings) => bundle.during(async () => dispatch(request, { ...bindings, bundle }))
+    },
+    ready: async () => {
+      if (probed === undefined || Date.now() >= probed.at + readyForMillis) {
+        probed = { at: Date.now(), outcome: runtime.runPromiseExit(probe) }
+        const exit = await probed.outcome
+        if (Exit.isFailure(exit)) log.error({ err: Cause.squash(exit.cause) }, "the upstream does not answer")
+      }
+      if (Exit.isFailure(await probed.outcome)) {
+        throw new ApiError(
+          "serviceNotAvailable",
+          "The upstream does not answer, or does not take the gateway's credentials."
+        )
+      }
+    },
+    close: () => runtime.dispose()
+  }
+}

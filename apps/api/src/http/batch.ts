@@ -1,0 +1,233 @@
+import type { GraphErrorDetail } from "@workanywhere/domain"
+import { type Context, Hono } from "hono"
+import * as z from "zod"
+import { ApiError, jsonOf, only, renderError } from "./render-error.ts"
+import { type Version, rootOf } from "../graph/address.ts"
+import { odataPath } from "../graph/path.ts"
+import { queryOptions } from "../graph/query.ts"
+import { type Env, reply } from "./reply.ts"
+
+/** Answers a request as the service does that a batch came to: with all its checks. */
+export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
+
+/** The largest batch that is read. */
+export const largestBatchBytes = 4 * 1_048_576
+
+/** The most items in a batch (reference 6.4). */
+export const mostItems = 20
+
+const batchItem = z.strictObject({
+  id: z.string().min(1),
+  method: z.enum(["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]),
+  url: z.string().min(1),
+  headers: z.exactOptional(z.record(z.string(), z.string())),
+  // Serializers write null for what is not there.
+  body: z.exactOptional(z.unknown().transform((body) => body ?? undefined)),
+  dependsOn: z.exactOptional(z.array(z.string()).max(mostItems))
+})
+
+const batch = z.strictObject({ requests: z.array(batchItem).min(1) })
+
+type Item = z.output<typeof batchItem>
+
+/** JSON Schema of the body of a batch. */
+export const batchSchema = (): z.core.JSONSchema.BaseSchema => z.toJSONSchema(batch, { io: "input" })
+
+/** What came of an item, as it stands in the answer. */
+interface ItemAnswer {
+  readonly id: string
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+/** As many faults are named as there can be items: what else is wrong shows when those are mended. */
+const malformed = (details: ReadonlyArray<GraphErrorDetail>): ApiError =>
+  new ApiError("BadRequest", `Invalid batch payload format: ${details[0]?.message}.`, {
+    details: details.slice(0, mostItems)
+  })
+
+const fault = (target: string, what: string): GraphErrorDetail => ({
+  code: "malformed",
+  message: `${target}: ${what}`,
+  target
+})
+
+const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>(
+    (place, step) =>
+      typeof step === "number" ? `${place}[${step}]` : `${place}${place === "" ? "" : "."}${String(step)}`,
+    ""
+  )
+
+/** Ids are not case-sensitive (reference 6.4). */
+const keyOf = (id: string): string => id.toLowerCase()
+
+const headersOf = (item: Item): Headers | undefined => {
+  try {
+    return new Headers(item.headers)
+  } catch {
+    return undefined
+  }
+}
+
+const itemFaults = (item: Item, at: number, known: ReadonlySet<string>): ReadonlyArray<GraphErrorDetail> => {
+  const target = `requests[${at}]`
+  const headers = headersOf(item)
+  const withoutBody = item.method === "GET" || item.method === "HEAD"
+  return [
+    ...(headers === undefined ? [fault(`${target}.headers`, "holds what cannot be a header")] : []),
+    ...(item.body !== undefined && headers?.has("content-type") === false
+      ? [fault(`${target}.headers`, "a request with a body needs a Content-Type")]
+      : []),
+    ...(item.body !== undefined && withoutBody ? [fault(`${target}.body`, `${item.method} takes no body`)] : []),
+    ...(/^[a-z][a-z\d+.-]*:|^\/\//i.test(item.url)
+      ? [fault(`${target}.url`, "expected an address relative to the version, such as /deviceManagement/…")]
+      : []),
+    ...(item.dependsOn ?? [])
+      .filter((id) => !known.has(keyOf(id)))
+      .map((id) => fault(`${target}.dependsOn`, `there is no request with the id '${id.slice(0, 60)}'`))
+  ]
+}
+
+/** The items that wait for each other, if any do: what is left when all that can be answered are taken away. */
+const circle = (items: ReadonlyArray<Item>): ReadonlyArray<Item> => {
+  const waiting = new Map(items.map((item) => [keyOf(item.id), item]))
+  for (let before = Number.POSITIVE_INFINITY; waiting.size < before;) {
+    before = waiting.size
+    for (const [key, { dependsOn = [] }] of waiting) {
+      if (!dependsOn.some((id) => waiting.has(keyOf(id)))) waiting.delete(key)
+    }
+  }
+  return [...waiting.values()]
+}
+
+/** The items of a batch; everything that is wrong with it is said at once. */
+const itemsOf = (body: unknown): ReadonlyArray<Item> => {
+  const requests: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "requests") : undefined
+  if (Array.isArray(requests) && requests.length > mostItems) {
+    const message = `The number of batch request steps exceeds the maximum value of ${mostItems}: there are ${requests.length}.`
+    throw new ApiError("BadRequest", message)
+  }
+  const parsed = batch.safeParse(body)
+  if (!parsed.success) {
+    throw malformed(
+      parsed.error.issues.map(({ path, message }) => fault(placeOf(path) || "the body", message.slice(0, 200)))
+    )
+  }
+  const items = parsed.data.requests
+  const known = new Set<string>()
+  const faults: Array<GraphErrorDetail> = []
+  for (const [at, { id }] of items.entries()) {
+    if (known.has(keyOf(id))) faults.push(fault(`requests[${at}].id`, "another request has this id"))
+    known.add(keyOf(id))
+  }
+  faults.push(...items.flatMap((item, at) => itemFaults(item, at, known)))
+  if (faults.length === 0) {
+    faults.push(...circle(items).map((item) => fault(`requests[${items.indexOf(item)}].dependsOn`, "waits for itself")))
+  }
+  if (faults.length > 0) throw malformed(faults)
+  return items
+}
+
+/** What an item has from the request that the batch came in; who calls is not for an item to say. */
+const inherited = /^(?:authorization|host|client-request-id|user-agent|x-wfa-.*)$/
+
+/** What describes the message that the item is not. */
+const dropped = /^(?:authorization|host|connection|content-length|transfer-encoding|expect|upgrade)$/
+
+const isJson = (contentType: string): boolean => /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)
+
+/** JSON as it is, text as text, and anything else in base64 (OData's rule for bodies inside JSON). */
+const bytesOf = (body: unknown, contentType: string): string | Uint8Array => {
+  if (typeof body !== "string" || isJson(contentType)) return JSON.stringify(body)
+  return /^text\//i.test(contentType) ? body : Buffer.from(body, "base64")
+}
+
+const requestOf = (c: Context<Env>, url: URL, item: Item): Request => {
+  const headers = new Headers()
+  for (const [name, value] of c.req.raw.headers) if (inherited.test(name)) headers.set(name, value)
+  for (const [name, value] of new Headers(item.headers)) if (!dropped.test(name)) headers.set(name, value)
+  if (item.body === undefined) return new Request(url, { method: item.method, headers })
+  const body = Buffer.from(bytesOf(item.body, headers.get("content-type") ?? ""))
+  headers.set("content-length", String(body.length))
+  return new Request(url, { method: item.method, headers, body })
+}
+
+/** Names as Graph writes them: clients look some of them up in this spelling. */
+const spelled = (name: string): string =>
+  name.endsWith("request-id")
+    ? name
+    : name
+        .replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
+        .replace(/^Odata/, "OData")
+        .replace(/^Etag$/, "ETag")
+
+const bodyOf = async (response: Response): Promise<unknown> => {
+  const contentType = response.headers.get("content-type") ?? ""
+  const bytes = Buffer.from(await response.arrayBuffer())
+  if (bytes.length === 0) return undefined
+  if (isJson(contentType)) return JSON.parse(bytes.toString())
+  return bytes.toString(/^text\//i.test(contentType) ? "utf8" : "base64url")
+}
+
+const itemAnswer = async (id: string, response: Response): Promise<ItemAnswer> => {
+  const body = await bodyOf(response)
+  return {
+    id,
+    status: response.status,
+    headers: Object.fromEntries([...response.headers].map(([name, value]) => [spelled(name), value])),
+    ...(body === undefined ? {} : { body })
+  }
+}
+
+/** The route of batches under one root; `dispatchOf` gives what answers the items of one batch. */
+export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
+  const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
+    const root = new URL(`${rootOf(c, version)}/`)
+    const url = new URL(root.href + item.url.replace(/^\//, ""))
+    // Dots in an address must not lead out of the version, and a batch holds no batches.
+    if (!url.href.startsWith(root.href)) {
+      return renderError(c, new ApiError("BadRequest", "The address of the request leads out of the version."))
+    }
+    const request = requestOf(c, url, item)
+    if (odataPath(request) === `/${version}/$batch`) {
+      return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
+    }
+    return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId"), span: c.get("span") } })
+  }
+
+  return new Hono<Env>()
+    .post("/$batch", async (c) => {
+      queryOptions(c.req.url, [])
+      const items = itemsOf(await jsonOf(c, largestBatchBytes))
+      const answers = new Map<string, Promise<ItemAnswer>>()
+      const responses: Array<ItemAnswer> = []
+      const dispatch = dispatchOf(c)
+
+      const run = async (item: Item): Promise<ItemAnswer> => {
+        const before = await Promise.all((item.dependsOn ?? []).map((id) => answerTo(keyOf(id))))
+        const failed = before.find(({ status }) => status >= 400)
+        const message = `The request was not sent, because the request '${failed?.id}' failed, which it depends on.`
+        const response =
+          failed === undefined
+            ? await answered(c, item, dispatch)
+            : renderError(c, new ApiError("FailedDependency", message))
+        const answer = await itemAnswer(item.id, response)
+        // In the order in which they come about, as from Graph: a caller goes by the ids.
+        responses.push(answer)
+        return answer
+      }
+
+      const byKey = new Map(items.map((item) => [keyOf(item.id), item]))
+      const answerTo = (key: string): Promise<ItemAnswer> => {
+        const answer = answers.get(key) ?? run(byKey.get(key)!)
+        answers.set(key, answer)
+        return answer
+      }
+
+      await Promise.all([...byKey.keys()].map(answerTo))
+      return reply(c, 200, { responses })
+    })
+    .all("/$batch", only("POST"))
+}

@@ -1,0 +1,57 @@
+import type { Context } from "hono"
+import { isKnown } from "../local/etag.ts"
+import { preferencesOf } from "../graph/preferences.ts"
+import { type Env, answer, reply, replyJson } from "./reply.ts"
+
+/** One entity, as an answer shows it. */
+export interface Entity {
+  /** An object, or its JSON. */
+  readonly body: object | string
+  /** Graph's usual one where it is not given. */
+  readonly contentType?: string
+  readonly etag?: string | undefined
+  /** The caller's preferences that the body follows. */
+  readonly applied?: ReadonlyArray<string>
+}
+
+type Headers = Readonly<Record<string, string>>
+
+const headersOf = (etag: string | undefined, applied: ReadonlyArray<string> = []): Headers => ({
+  ...(etag === undefined ? {} : { etag }),
+  ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+})
+
+const shown = (c: Context<Env>, status: number, { body, contentType }: Entity, headers: Headers): Response => {
+  const all = contentType === undefined ? headers : { "content-type": contentType, ...headers }
+  return typeof body === "string" ? replyJson(c, status, body, all) : reply(c, status, body, all)
+}
+
+/** Shows an entity, unless the caller has it already as it is now. */
+export const found = (c: Context<Env>, entity: Entity): Response => {
+  const { etag, applied } = entity
+  if (isKnown(c, etag)) return answer(c, 304, null, headersOf(etag))
+  return shown(c, 200, entity, headersOf(etag, applied))
+}
+
+const afterWrite = (c: Context<Env>, status: number, entity: Entity, address?: string): Response => {
+  const { etag, applied = [] } = entity
+  const preferred = preferencesOf(c.req.header("prefer")).get("return")?.toLowerCase()
+  const location: Headers = address === undefined ? {} : { location: address }
+  if (preferred === "minimal") {
+    // Without a body, this header is what tells the caller the key of what is new (reference 6.5).
+    const id: Headers = address === undefined ? {} : { "odata-entityid": address }
+    return answer(c, 204, null, { ...headersOf(etag, ["return=minimal"]), ...location, ...id })
+  }
+  const followed = preferred === "representation" ? [...applied, "return=representation"] : applied
+  return shown(c, status, entity, { ...headersOf(etag, followed), ...location })
+}
+
+/** Says that an entity was created, and where it is now. */
+export const created = (c: Context<Env>, address: string, entity: Entity): Response =>
+  afterWrite(c, 201, entity, address)
+
+/** Says that an entity was changed: with the whole of it, unless the caller would rather not have it. */
+export const changed = (c: Context<Env>, entity: Entity): Response => afterWrite(c, 200, entity)
+
+/** Says that an entity is gone. */
+export const deleted = (c: Context<Env>): Response => answer(c, 204, null, {})

@@ -1,0 +1,250 @@
+import {
+  type Device,
+  type NewDevice,
+  type PropertyName,
+  type WholeDevice,
+  deviceODataType,
+  parseDeviceUpdate,
+  parseNewDevice,
+  wholeDevice
+} from "@workanywhere/domain"
+import { type Context, Hono } from "hono"
+import { type Writing, acceptedOf, acceptsText, isAsStored, jsonType, writtenDevice } from "../graph/device-body.ts"
+import { type Filter, deviceFilter } from "../graph/device-filter.ts"
+import { deviceOrder, positionOf } from "../graph/device-order.ts"
+import { type Collection, type DeviceStore, type Written, collectionOf } from "../store/device-store.ts"
+import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
+import { ApiError, jsonBody, only } from "../http/render-error.ts"
+import { type EtagOf, expectation, noEtag, unexpected } from "./etag.ts"
+import { noMetric, requireMetric } from "./metrics.ts"
+import { type Version, inParentheses, isAddressable, longestKey, metricsPath, rootOf } from "../graph/address.ts"
+import {
+  continuedOptions,
+  countWanted,
+  nextLink,
+  pageSize,
+  queryOptions,
+  selectedProperties,
+  skippedRows,
+  startOfPage
+} from "../graph/query.ts"
+import { pageTokens } from "../graph/page-token.ts"
+import { type Preferences, preferencesOf } from "../graph/preferences.ts"
+import { permittedUpdate, refuseReadOnly } from "../rehearsal/profile.ts"
+import { type ListAnswer, recentAnswers } from "./recent-answers.ts"
+import { type Env, reply, replyJson } from "../http/reply.ts"
+
+const contextOf = (
+  c: Context<Env>,
+  version: Version,
+  metricId: string,
+  selected: ReadonlyArray<PropertyName> | undefined
+): string => {
+  const projection = selected === undefined ? "" : `(${selected.join(",")})`
+  return `${rootOf(c, version)}/$metadata#${devicesOf(metricId)}${projection}`
+}
+
+const devicesOf = (metricId: string): string => `${metricsPath}${inParentheses(metricId)}/metricDevices`
+
+export const includeUnknownMembers = "include-unknown-enum-members"
+
+const writingFor = (
+  c: Context<Env>,
+  version: Version,
+  metricId: string,
+  preferences: Preferences,
+  selected?: ReadonlyArray<PropertyName>
+): Writing => ({
+  ...acceptedOf(c.req.header("accept")),
+  unknownMembers: preferences.has(includeUnknownMembers),
+  selected,
+  address: () => `${rootOf(c, version)}/${devicesOf(metricId)}`
+})
+
+/** Headers that say how devices were written, and which preferences that followed. */
+const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record<string, string>> => {
+  const applied = [
+    ...(writing.unknownMembers ? [includeUnknownMembers] : []),
+    ...(appliedPageSize === undefined ? [] : [`odata.maxpagesize=${appliedPageSize}`])
+  ]
+  return {
+    "content-type": jsonType(writing),
+    ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+  }
+}
+
+export const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
+  filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })
+
+const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: string): Promise<Collection> => {
+  await requireMetric(store, c.get("tenant"), metricId)
+  return collectionOf(c.get("tenant"), metricId)
+}
+
+const noDevice = (metricId: string, deviceId: string): ApiError =>
+  new ApiError("ResourceNotFound", `There is no device with the id '${deviceId}' in the metric '${metricId}'.`)
+
+/** The JSON of a device with other members in front of its own. */
+const withHead = (head: object, json: string): string => {
+  const front = JSON.stringify(head).slice(0, -"}".length)
+  return front === "{" ? json : `${front},${json.slice("{".length)}`
+}
+
+/** The device in a body, whose id, if it has one, can be part of an address. */
+export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {
+  const device = await jsonBody(c, parseNewDevice)
+  if (device.id !== undefined && !isAddressable(device.id)) {
+    const message = `id: expected a text of 1 to ${longestKey} characters, or leave it out`
+    throw new ApiError("ModelValidationFailure", `The body does not fit the model: ${message}.`, {
+      details: [{ code: "malformedText", message, target: "id" }]
+    })
+  }
+  return device
+}
+
+const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
+  const { id = crypto.randomUUID(), ...device } = await newDeviceIn(c)
+  return wholeDevice({ ...device, id })
+}
+
+/** The routes of metric devices under one root. */
+export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagOf = noEtag): Hono<Env> => {
+  const recent = recentAnswers(store.version)
+  const collectionPath = `/${metricsPath}/:metricId/metricDevices` as const
+  const devicePath = `${collectionPath}/:deviceId` as const
+
+  /** A device as it stands in a body, with its etag if it has one. */
+  const tagged = (writing: Writing, device: WholeDevice): Device & { readonly "@odata.etag"?: string } => {
+    const etag = writing.level === "none" ? undefined : etagOf(device)
+    const written = writtenDevice(writing, device)
+    return etag === undefined ? written : { "@odata.etag": etag, ...written }
+  }
+
+  const isStoredJson = (writing: Writing): boolean => isAsStored(writing) && etagOf === noEtag
+
+  /** A device, or its JSON from the store, as the body of an answer. */
+  const entity = (c: Context<Env>, metricId: string, writing: Writing, device: WholeDevice | string): Entity => {
+    const head =
+      writing.level === "none"
+        ? {}
+        : {
+            "@odata.context": `${contextOf(c, version, metricId, writing.selected)}/$entity`,
+            "@odata.type": deviceODataType
+          }
+    return {
+      body: typeof device === "string" ? withHead(head, device) : { ...head, ...tagged(writing, device) },
+      contentType: jsonType(writing),
+      etag: typeof device === "string" ? undefined : etagOf(device),
+      applied: writing.unknownMembers ? [includeUnknownMembers] : []
+    }
+  }
+
+  const entityWriting = (c: Context<Env>, metricId: string, selected?: ReadonlyArray<PropertyName>): Writing =>
+    writingFor(c, version, metricId, preferencesOf(c.req.header("prefer")), selected)
+
+  const writtenTo = (written: Written, metricId: string, deviceId: string): Exclude<Written, undefined | "changed"> => {
+    if (written === undefined) throw noDevice(metricId, deviceId)
+    if (written === "changed") throw unexpected(etagOf)
+    return written
+  }
+
+  const list = async (c: Context<Env, typeof collectionPath>): Promise<ListAnswer> => {
+    const metricId = c.req.param("metricId")
+    const collection = await collectionFor(c, store, metricId)
+    const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
+    const preferences = preferencesOf(c.req.header("prefer"))
+    const selected = selectedProperties(options.select)
+    const filter = filterOf(options.filter, preferences)
+    const order = deviceOrder(options.orderby)
+    const { size, preferenceApplied } = pageSize(options.top, preferences)
+    const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), metricId, ...continuedOptions(options)])
+    const query = { filter, order, after: startOfPage(options.skiptoken, tokens), skip: skippedRows(options) }
+    const caller = () => c.req.raw.signal
+    const total = countWanted(options.count) ? await store.count(collection, filter, caller) : undefined
+    const writing = writingFor(c, version, metricId, preferences, selected)
+
+    const page = await store.search(collection, query, size, caller)
+    const { last } = page
+    const link = page.more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
+    const head = {
+      ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
+      ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
+      ...(link === undefined ? {} : { "@odata.nextLink": link })
+    }
+    const stored = isStoredJson(writing) ? page.json : undefined
+    const value = stored ?? page.devices.map((device) => JSON.stringify(tagged(writing, device))).join(",")
+    const front = JSON.stringify({ ...head, value: [] }).slice(0, -"]}".length)
+    return {
+      body: `${front}${value}]}`,
+      headers: headersFor(writing, preferenceApplied ? size : undefined),
+      nextLink: link
+    }
+  }
+
+  return new Hono<Env>()
+    .get(collectionPath, async (c) => {
+      const asked = [c.get("tenant"), c.req.url, c.req.header("accept") ?? "", c.req.header("prefer") ?? ""]
+      const { body, headers, nextLink: link } = await recent(asked.join(" "), () => list(c))
+      if (link !== undefined) c.set("nextLink", link)
+      return replyJson(c, 200, body, headers)
+    })
+    .post(collectionPath, async (c) => {
+      const metricId = c.req.param("metricId")
+      const collection = await collectionFor(c, store, metricId)
+      queryOptions(c.req.url, [])
+      const device = await asNewDevice(c)
+      const outcome = await store.create(collection, device)
+      if (outcome === "noMetric") throw noMetric(metricId)
+      if (outcome === "exists") {
+        const message = `There is a device with the id '${device.id}' in the metric '${metricId}' already.`
+        throw new ApiError("nameAlreadyExists", message)
+      }
+      const address = `${rootOf(c, version)}/${devicesOf(metricId)}${inParentheses(device.id)}`
+      return created(c, address, entity(c, metricId, entityWriting(c, metricId), device))
+    })
+    .all(collectionPath, only("GET, HEAD, POST"))
+
+    .get(`${collectionPath}/$count`, async (c) => {
+      const collection = await collectionFor(c, store, c.req.param("metricId"))
+      const { filter } = queryOptions(c.req.url, ["filter"])
+      const preferences = preferencesOf(c.req.header("prefer"))
+      if (!acceptsText(c.req.header("accept"))) {
+        throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
+      }
+      const total = await store.count(collection, filterOf(filter, preferences), () => c.req.raw.signal)
+      const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
+      return reply(c, 200, total, { "content-type": "text/plain", ...applied })
+    })
+    .all(`${collectionPath}/$count`, only("GET, HEAD"))
+
+    .get(devicePath, async (c) => {
+      const { metricId, deviceId } = c.req.param()
+      const collection = await collectionFor(c, store, metricId)
+      const selected = selectedProperties(queryOptions(c.req.url, ["select"]).select)
+      const writing = entityWriting(c, metricId, selected)
+      const json = isStoredJson(writing) ? await store.findJson(collection, deviceId) : undefined
+      const device = json ?? (await store.find(collection, deviceId))
+      if (device === undefined) throw noDevice(metricId, deviceId)
+      return found(c, entity(c, metricId, writing, device))
+    })
+    .patch(devicePath, async (c) => {
+      const { metricId, deviceId } = c.req.param()
+      const collection = await collectionFor(c, store, metricId)
+      queryOptions(c.req.url, [])
+      const update = await jsonBody(c, parseDeviceUpdate)
+      const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
+      const after = writtenTo(written, metricId, deviceId)
+      refuseReadOnly(c, update)
+      const writing = entityWriting(c, metricId)
+      // The device is read from its JSON only where it has to be.
+      return changed(c, entity(c, metricId, writing, (isStoredJson(writing) ? after.json : undefined) ?? after.device))
+    })
+    .delete(devicePath, async (c) => {
+      const { metricId, deviceId } = c.req.param()
+      const collection = await collectionFor(c, store, metricId)
+      queryOptions(c.req.url, [])
+      writtenTo(await store.remove(collection, deviceId, expectation(c, etagOf)), metricId, deviceId)
+      return deleted(c)
+    })
+    .all(devicePath, only("DELETE, GET, HEAD, PATCH"))
+}

@@ -1,0 +1,117 @@
+import { hash } from "node:crypto"
+import { type Page, standingMetrics } from "@workanywhere/domain"
+import type { FleetFigures, ModelPerformance } from "@workanywhere/domain/figures"
+import { type Context, Hono } from "hono"
+import { noProperty } from "../graph/device-property.ts"
+import { type DeviceStore, standingCollection } from "../store/device-store.ts"
+import { ApiError, only } from "../http/render-error.ts"
+import { type Version, rootOf } from "../graph/address.ts"
+import { type ReportType, reportProperties } from "../graph/csdl.ts"
+import { continuedOptions, nextLink, pageSize, queryOptions, selectedNames, startOfPage } from "../graph/query.ts"
+import { pageTokens } from "../graph/page-token.ts"
+import { preferencesOf } from "../graph/preferences.ts"
+import { type Env, reply } from "../http/reply.ts"
+
+export const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
+export const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
+export const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
+
+// Graph names the two navigation properties as their types, and the function in words of its own.
+export const readinessPath = `deviceManagement/${readinessType}`
+export const modelsPath = `deviceManagement/${modelType}`
+export const summaryPath = "deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
+
+/** The figures of a tenant's devices, counted one device after the other: as many as there are, in little memory. */
+const figuresOf = async (store: DeviceStore, tenant: string): Promise<FleetFigures> => {
+  // Imported with the first report: a start has no use for it.
+  const { fleetFigures } = await import("@workanywhere/domain/figures")
+  const figures = fleetFigures({ asOf: new Date().toISOString().slice(0, 10) })
+  const tally = figures.empty()
+  for await (const device of store.all(standingCollection(tenant))) figures.add(tally, device)
+  return figures.result(tally)
+}
+
+/** What a model's row is sorted by; a page starts behind one of these. */
+const placeOf = ({ manufacturer, model }: ModelPerformance): string => `${manufacturer ?? ""}\0${model ?? ""}`
+
+/** Microsoft does not say what the key of a model is: ours follows from its names, and is the same everywhere. */
+const modelId = (row: ModelPerformance): string =>
+  hash("sha256", placeOf(row)).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
+
+const modelRows = ({ modelPerformance }: FleetFigures) =>
+  modelPerformance
+    .map((row) => ({ place: placeOf(row), row: { id: modelId(row), ...row } }))
+    .toSorted((a, b) => (a.place < b.place ? -1 : 1))
+
+const projected = (row: object, selected: ReadonlyArray<string> | undefined): object =>
+  selected === undefined ? row : Object.fromEntries(selected.map((name) => [name, Reflect.get(row, name)]))
+
+export const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray<string> | undefined =>
+  selectedNames(select, (name) => {
+    const names: ReadonlyArray<string> = reportProperties[type]
+    if (!names.includes(name)) throw noProperty(name, names, `microsoft.graph.${type}`)
+    return name
+  })
+
+const selectIn = (c: Context<Env>, type: ReportType) => selectedOf(queryOptions(c.req.url, ["select"]).select, type)
+
+/** The routes of the reports under one root. All are about the devices that the standing metrics show. */
+export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> => {
+  const context = (c: Context<Env>, of: string, selected: ReadonlyArray<string> | undefined): string =>
+    `${rootOf(c, version)}/$metadata#${of}${selected === undefined ? "" : `(${selected.join(",")})`}`
+
+  return new Hono<Env>()
+    .get(`/${readinessPath}`, async (c) => {
+      const selected = selectIn(c, readinessType)
+      const { hardwareReadiness } = await figuresOf(store, c.get("tenant"))
+      return reply(c, 200, {
+        "@odata.context": `${context(c, readinessPath, selected)}/$entity`,
+        "@odata.type": `#microsoft.graph.${readinessType}`,
+        ...projected({ id: standingMetrics[0], ...hardwareReadiness }, selected)
+      })
+    })
+    .all(`/${readinessPath}`, only("GET, HEAD"))
+
+    .get(`/${modelsPath}`, async (c) => {
+      const options = queryOptions(c.req.url, ["select", "skiptoken", "top"])
+      const selected = selectedOf(options.select, modelType)
+      const { size, preferenceApplied } = pageSize(options.top, preferencesOf(c.req.header("prefer")))
+      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), modelsPath, ...continuedOptions(options)])
+      const after = String(startOfPage(options.skiptoken, tokens)?.[0] ?? "")
+      const rows = modelRows(await figuresOf(store, c.get("tenant"))).filter(({ place }) => place > after)
+      const last = rows.slice(0, size).at(-1)
+      const page: Page<object> = {
+        "@odata.context": context(c, modelsPath, selected),
+        ...(rows.length > size && last !== undefined
+          ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal([last.place])) }
+          : {}),
+        value: rows.slice(0, size).map(({ row }) => projected(row, selected))
+      }
+      return reply(c, 200, page, preferenceApplied ? { "preference-applied": `odata.maxpagesize=${size}` } : {})
+    })
+    .all(`/${modelsPath}`, only("GET, HEAD"))
+
+    .get(`/${modelsPath}/:modelId`, async (c) => {
+      const id = c.req.param("modelId")
+      const selected = selectIn(c, modelType)
+      const found = modelRows(await figuresOf(store, c.get("tenant"))).find(({ row }) => row.id === id)
+      if (found === undefined) throw new ApiError("ResourceNotFound", `There is no model with the id '${id}'.`)
+      return reply(c, 200, {
+        "@odata.context": `${context(c, modelsPath, selected)}/$entity`,
+        "@odata.type": `#microsoft.graph.${modelType}`,
+        ...projected(found.row, selected)
+      })
+    })
+    .all(`/${modelsPath}/:modelId`, only("GET, HEAD"))
+
+    .get(`/${summaryPath}`, async (c) => {
+      const selected = selectIn(c, summaryType)
+      const { devicesSummary } = await figuresOf(store, c.get("tenant"))
+      return reply(c, 200, {
+        "@odata.context": context(c, `microsoft.graph.${summaryType}`, selected),
+        "@odata.type": `#microsoft.graph.${summaryType}`,
+        ...projected(devicesSummary, selected)
+      })
+    })
+    .all(`/${summaryPath}`, only("GET, HEAD"))
+}

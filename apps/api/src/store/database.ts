@@ -1,0 +1,51 @@
+import type { CompiledQuery, Kysely, QueryResult } from "kysely"
+import type { Settings } from "../settings/config.ts"
+import { sqliteDatabase } from "./sqlite-database.ts"
+
+/** A statement that was readied: runs it on the database, or inside a transaction, with other parameters. */
+export type Prepared<Tables, Row> = (
+  on: Kysely<Tables>,
+  parameters: ReadonlyArray<unknown>
+) => Promise<Pick<QueryResult<Row>, "rows" | "numAffectedRows">>
+
+/** An open database, whichever product it is. */
+export interface Database<Tables> {
+  readonly kysely: Kysely<Tables>
+  readonly product: "SQLite" | "PostgreSQL"
+  /** The file of a SQLite database that is not in memory. */
+  readonly file?: string | undefined
+  /**
+   * Runs work as one transaction; committed, and durable, when the promise resolves. In SQLite it excludes all other
+   * work; in PostgreSQL only that on the rows which it has locked.
+   */
+  readonly transact: <A>(work: (transaction: Kysely<Tables>) => Promise<A>) => Promise<A>
+  /** As `transact`, and while no other work that was given to this runs, in this process or another. */
+  readonly transactAlone: Database<Tables>["transact"]
+  /** Readies a statement that will run often: it is parsed and planned once for each connection. */
+  readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>
+  /** To be called when something was committed on another connection of ours: later reads see it. */
+  readonly committedElsewhere?: () => void
+  /** Another text after every commit, whoever made it; `undefined` where that cannot be known, or not at the moment. */
+  readonly version: () => string | undefined
+  /** How long one query for requests may take. */
+  readonly queryLimitMillis: number
+  readonly close: () => Promise<void>
+}
+
+/** What a database is opened for: requests of many callers, or loading much at once. */
+export type Use = "requests" | "bulk"
+
+/** Shorter than callers wait, and than the time after which a silent connection is cut off. */
+const standardQueryLimitMillis = 20_000
+
+/** Opens the database that a setting names; a file, and its folder, are made when missing. */
+export const openDatabase = async <Tables>(
+  store: Settings["store"],
+  use: Use = "requests",
+  queryLimitMillis = standardQueryLimitMillis
+): Promise<Database<Tables>> => {
+  if (store === "memory") return sqliteDatabase(":memory:", use, queryLimitMillis)
+  if (store.startsWith("sqlite:")) return sqliteDatabase(store.slice("sqlite:".length), use, queryLimitMillis)
+  // Imported when needed: its driver would be a tenth of the time that a start takes.
+  return (await import("./postgres-database.ts")).postgresDatabase(store, use, queryLimitMillis)
+}

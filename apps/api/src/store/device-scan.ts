@@ -1,0 +1,245 @@
+import { setImmediate } from "node:timers/promises"
+import { type PropertyName, propertyNames } from "@workanywhere/domain"
+import type { Kysely } from "kysely"
+import { QueryStopped } from "./database-trouble.ts"
+import type { Filter } from "../graph/device-filter.ts"
+import { deviceIn } from "../graph/device-json.ts"
+import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
+import { filtered, ordered, startingBehind } from "./device-query.ts"
+import { ApiError } from "../http/render-error.ts"
+import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
+import type { Tables } from "./migrations.ts"
+
+// SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
+// with time for everyone else in between.
+
+/** How scans go about it; what is left out is as a service has it. */
+export interface ScanOptions {
+  /** How many devices the first piece looks at; later ones as many as take about {@link pieceMillis}. */
+  readonly firstPiece?: number
+  readonly largestPiece?: number
+  /** How many devices that a query leaves out are in memory at a time. */
+  readonly mostInHand?: number
+  /** How many scans may be under way. */
+  readonly mostScans?: number
+}
+
+const pieceMillis = 4
+const smallestPiece = 100
+
+const indexed: ReadonlySet<PropertyName> = new Set(["upgradeEligibility", "healthStatus", "deviceName"])
+
+/** Whether an index leads to exactly the devices that a condition is true for, in the order of their ids. */
+const isServedByIndex = (filter: Filter): boolean => {
+  if (filter.is === "member") return filter.inside && filter.listed.length === 1 && indexed.has(filter.property)
+  if (filter.is !== "among" || filter.operand.is !== "property" || !indexed.has(filter.operand.name)) return false
+  return filter.orNull ? filter.values.length === 0 : filter.values.length === 1
+}
+
+/** The first condition of a filter that an index serves. */
+const servedPart = (filter: Filter | undefined): Filter | undefined =>
+  filter === undefined ? undefined : (filter.is === "all" ? filter.of : [filter]).find(isServedByIndex)
+
+/** Whether SQLite finds a page at once: it comes to hardly more devices than it gives, or leaves out. */
+export const isQuick = ({ filter, order, after, skip }: DeviceQuery): boolean => {
+  if (skip > 1_000) return false
+  const [first, second] = order
+  if (first?.property === "id") return filter === undefined || isServedByIndex(filter)
+  // An index has names in this order, and ids among equal ones; it is not entered from behind, or at a null.
+  const isByName = first?.property === "deviceName" && second?.property === "id"
+  if (!isByName || filter !== undefined || first.descending !== second.descending) return false
+  return after === undefined || (!first.descending && after[0] !== null)
+}
+
+/** Answers queries over any number of devices without keeping others from their turn for long. */
+export interface Scans {
+  /** The first so many devices that a query asks for. */
+  readonly search: (
+    collection: Collection,
+    query: DeviceQuery,
+    most: number,
+    signal: AbortSignal
+  ) => Promise<ReadonlyArray<JsonRow>>
+  readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
+}
+
+/** Stretches of a collection's ids; only of those that an index leads to, where one does. */
+const stretchesOf = (
+  kysely: Kysely<Tables>,
+  { tenant, metric }: Collection,
+  filter: Filter | undefined,
+  descending: boolean
+) => {
+  const those = filtered(
+    kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric),
+    servedPart(filter)
+  )
+  const behind = (after: string | undefined) =>
+    (after === undefined ? those : those.where("id", descending ? "<" : ">", after)).orderBy(
+      "id",
+      descending ? "desc" : "asc"
+    )
+  return {
+    /** Where a stretch of so many devices ends; `undefined` when there are fewer. */
+    endOf: async (after: string | undefined, size: number): Promise<string | undefined> => {
+      const last = behind(after)
+        .select("id")
+        .limit(1)
+        .offset(size - 1)
+      return (await last.executeTakeFirst())?.id
+    },
+    /**
+     * Of a stretch, the devices that the filter is true for. By its ends and not by a number: another process can write
+     * between the two statements, and then neither a device more nor one less belongs to it.
+     */
+    devices: (after: string | undefined, end: string | undefined) => {
+      const stretch = end === undefined ? behind(after) : behind(after).where("id", descending ? ">=" : "<=", end)
+      // A limit, though one that is never reached, keeps SQLite from making this one with the query around it, for which
+      // it would choose other indexes.
+      const alone = stretch
+        .select(["tenant", "metric", ...propertyNames, "json", "hasUnknownMember"])
+        .limit(Number.MAX_SAFE_INTEGER)
+      return filtered(kysely.selectFrom(alone.as("devices")), filter)
+    }
+  }
+}
+
+type Stretches = ReturnType<typeof stretchesOf>
+
+/** What ends a scan early. */
+interface Limits {
+  /** By the monotonic clock, in milliseconds. */
+  readonly until: number
+  readonly signal: AbortSignal
+}
+
+/** Scans of a database, which take turns with each other and with everything else in the process. */
+export const scansOf = (
+  kysely: Kysely<Tables>,
+  limitMillis: number,
+  { firstPiece = 1_000, largestPiece = 50_000, mostInHand = 10_000, mostScans = 50 }: ScanOptions = {}
+): Scans => {
+  let under = 0
+  let line = Promise.resolve()
+
+  /** Resolves when everything that waited for the process, requests and other scans, has had its turn. */
+  const turn = (): Promise<void> => {
+    const mine = line.then(() => setImmediate())
+    line = mine
+    return mine
+  }
+
+  /** Calls `visit` with the devices of one piece after the other until it returns false, or none is left. */
+  const eachPiece = async (
+    stretches: Stretches,
+    first: string | undefined,
+    limits: Limits,
+    visit: (devices: ReturnType<Stretches["devices"]>) => Promise<boolean>
+  ): Promise<void> => {
+    let size = firstPiece
+    let after = first
+    for (;;) {
+      await turn()
+      const begun = performance.now()
+      if (begun > limits.until) throw new QueryStopped("tooLong")
+      // Nobody's fault, and nobody is there to be told.
+      if (limits.signal.aborted) throw new ApiError("gatewayTimeout", "The caller went away before it was answered.")
+      const end = await stretches.endOf(after, size)
+      if (!(await visit(stretches.devices(after, end))) || end === undefined) return
+      after = end
+      const times = Math.min(2, Math.max(0.5, pieceMillis / (performance.now() - begun)))
+      size = Math.min(largestPiece, Math.max(Math.min(firstPiece, smallestPiece), Math.floor(size * times)))
+    }
+  }
+
+  const scan = async <A>(signal: AbortSignal, work: (limits: Limits) => Promise<A>): Promise<A> => {
+    if (under === mostScans) throw new QueryStopped("busy")
+    under += 1
+    try {
+      return await work({ until: performance.now() + limitMillis, signal })
+    } finally {
+      under -= 1
+    }
+  }
+
+  /** The first devices in the order of the ids, as soon as there are enough. */
+  const firstById = async (
+    collection: Collection,
+    { filter, order, after }: DeviceQuery,
+    most: number,
+    limits: Limits
+  ): Promise<ReadonlyArray<JsonRow>> => {
+    const found: Array<JsonRow> = []
+    const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
+    const start = after === undefined ? undefined : String(after[0])
+    await eachPiece(stretches, start, limits, async (devices) => {
+      const rows = await ordered(devices, order)
+        .select(["json", "hasUnknownMember"])
+        .limit(most - found.length)
+        .execute()
+      found.push(...rows)
+      return found.length < most
+    })
+    return found
+  }
+
+  /** The first devices in any order: of each piece, those that come before the last of the best so far. */
+  const firstInOrder = async (
+    collection: Collection,
+    { filter, order, after }: DeviceQuery,
+    most: number,
+    limits: Limits
+  ): Promise<ReadonlyArray<JsonRow>> => {
+    let best: ReadonlyArray<{ readonly row: JsonRow; readonly place: Position }> = []
+    await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+      const behind = after === undefined ? devices : startingBehind(devices, order, after)
+      const last = best.length === most ? best.at(-1) : undefined
+      const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
+      const rows = await ordered(better, order).select(["json", "hasUnknownMember"]).limit(most).execute()
+      if (rows.length > 0) {
+        const placed = rows.map((row) => ({ row, place: positionOf(order, deviceIn(row.json)) }))
+        best = [...best, ...placed].toSorted((a, b) => comparePositions(order, a.place, b.place)).slice(0, most)
+      }
+      return true
+    })
+    return best.map(({ row }) => row)
+  }
+
+  const first = (
+    collection: Collection,
+    query: DeviceQuery,
+    most: number,
+    limits: Limits
+  ): Promise<ReadonlyArray<JsonRow>> =>
+    query.order[0]?.property === "id"
+      ? firstById(collection, query, most, limits)
+      : firstInOrder(collection, query, most, limits)
+
+  return {
+    search: (collection, query, most, signal) =>
+      scan(signal, async (limits) => {
+        let { after, skip } = query
+        // Those that are left out are found in parts, so that never more than one part is in memory.
+        while (skip > mostInHand) {
+          const part = await first(collection, { ...query, after }, mostInHand, limits)
+          const last = part.at(-1)
+          if (last === undefined || part.length < mostInHand) return []
+          after = positionOf(query.order, deviceIn(last.json))
+          skip -= mostInHand
+        }
+        return (await first(collection, { ...query, after }, skip + most, limits)).slice(skip)
+      }),
+    count: (collection, filter, signal) =>
+      scan(signal, async (limits) => {
+        let counted = 0
+        await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+          const { total } = await devices
+            .select(({ fn }) => fn.countAll<number>().as("total"))
+            .executeTakeFirstOrThrow()
+          counted += total
+          return true
+        })
+        return counted
+      })
+  }
+}

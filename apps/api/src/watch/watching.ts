@@ -1,0 +1,50 @@
+import type { Log } from "../app.ts"
+import type { Settings } from "../settings/config.ts"
+import type { DeviceStore } from "../store/device-store.ts"
+import type { Observer } from "../http/observation.ts"
+import type { Exposition } from "../describe/outside-routes.ts"
+import { createRequestFigures } from "./request-figures.ts"
+import type { Tracing } from "./tracing.ts"
+
+/** What watches requests, as the settings want it. */
+export interface Watching {
+  readonly observers: ReadonlyArray<Observer>
+  readonly exposition: Exposition | undefined
+  /** For spans of others; `undefined` while nothing is traced. */
+  readonly tracer: Tracing["tracer"] | undefined
+  /** A store whose work is seen in the traces, when there are any. */
+  readonly traced: (store: DeviceStore) => DeviceStore
+  /** To be called when the last request is answered. */
+  readonly close: () => Promise<void>
+}
+
+/** Starts what counts and what traces requests. The libraries for it are imported when they are needed, if ever. */
+export const startWatching = async (
+  { metrics, traces }: Pick<Settings, "metrics" | "traces">,
+  log: Log
+): Promise<Watching> => {
+  const figures = metrics === "off" ? undefined : createRequestFigures()
+  const tracing = traces === undefined ? undefined : await (await import("./tracing.ts")).startTracing(traces, log)
+
+  let text: Promise<() => Promise<string>> | undefined
+  const exposition = figures && {
+    visibleTo: metrics === "on" ? ("on" as const) : ("loopback" as const),
+    text: async () => {
+      text ??= import("./prometheus.ts").then(({ createExposition }) => createExposition(figures))
+      return (await text)()
+    }
+  }
+  return {
+    observers: [
+      ...(figures === undefined ? [] : [figures.observer]),
+      ...(tracing === undefined ? [] : [tracing.observer])
+    ],
+    exposition,
+    tracer: tracing?.tracer,
+    traced: tracing?.traced ?? ((store) => store),
+    close: async () => {
+      figures?.close()
+      await tracing?.close()
+    }
+  }
+}
