@@ -6,11 +6,14 @@ import { join } from "node:path"
 import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { Hono } from "hono"
-import { type Log, createApp, silent } from "../src/app.ts"
-import { localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
-import { lineLog, logLines } from "../src/watch/log-lines.ts"
+import { createApp } from "../src/app.ts"
+import { sharedTenant } from "../src/http/env.ts"
+import { type Log, silent } from "../src/http/log.ts"
 import { createRehearsal } from "../src/rehearsal/rehearsal.ts"
 import { httpServer } from "../src/service.ts"
+import { standingCollection } from "../src/store/device-store.ts"
+import { openDeviceStore } from "../src/store/open-device-store.ts"
+import { lineLog, logLines } from "../src/watch/log-lines.ts"
 
 const [variant = "", folder = ""] = process.argv.slice(2)
 
@@ -47,8 +50,8 @@ const hono = (): RequestListener => {
 
 const app = async (where: "memory" | "file", isRecorded: boolean, log: Log) => {
   const store = await openDeviceStore(where === "memory" ? where : `sqlite:${join(folder, `${variant}.sqlite`)}`)
-  await store.fillEmpty(standingCollection(localTenant), syntheticFleet({ size: 1_000, seed: 1 }))
-  return createApp({ store, log, ...(isRecorded ? { rehearsal: createRehearsal({ isLocal: true }) } : {}) })
+  await store.fillEmpty(standingCollection(sharedTenant), syntheticFleet({ size: 1_000, seed: 1 }))
+  return createApp({ store, log, ...(isRecorded ? { rehearsal: createRehearsal({ hasControls: true }) } : {}) })
 }
 
 const variants: Readonly<Record<string, () => Promise<RequestListener> | RequestListener>> = {

@@ -9,11 +9,13 @@ import { pipeline } from "node:stream/promises"
 import { parseArgs } from "node:util"
 import { type Page, type WholeDevice, deviceJsonLine, propertyNames } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
-import { openDatabase } from "../src/store/database.ts"
 import { deviceFilter } from "../src/graph/device-filter.ts"
 import { orderById } from "../src/graph/device-order.ts"
-import { deviceStoreOn, localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
+import { sharedTenant } from "../src/http/env.ts"
+import { standingCollection } from "../src/store/device-store.ts"
 import { type Tables, migrate } from "../src/store/migrations.ts"
+import { openDatabase } from "../src/store/open-database.ts"
+import { deviceStoreOn, openDeviceStore } from "../src/store/open-device-store.ts"
 import { ran, running } from "../test/process.ts"
 
 const { values } = parseArgs({
@@ -26,7 +28,7 @@ const atOnce = 10_000
 const folder = await mkdtemp(join(tmpdir(), "workanywhere-bench-"))
 const file = join(folder, "devices.jsonl")
 const storeAt = (name: string) => `sqlite:${join(folder, name)}` as const
-const collection = standingCollection(localTenant)
+const collection = standingCollection(sharedTenant)
 
 async function* fleetInParts(): AsyncGenerator<ReadonlyArray<WholeDevice>> {
   let part: Array<WholeDevice> = []

@@ -8,7 +8,9 @@ import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { type WholeDevice, propertyNames } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
-import { localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
+import { sharedTenant } from "../src/http/env.ts"
+import { standingCollection } from "../src/store/device-store.ts"
+import { openDeviceStore } from "../src/store/open-device-store.ts"
 import { running } from "../test/process.ts"
 
 const { values } = parseArgs({
@@ -19,7 +21,7 @@ const times = Number(values.times)
 
 const folder = await mkdtemp(join(tmpdir(), "workanywhere-bench-"))
 const file = join(folder, "devices.sqlite")
-const collection = standingCollection(localTenant)
+const collection = standingCollection(sharedTenant)
 const path = "/beta/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/allDevices/metricDevices"
 
 const fill = async (): Promise<void> => {

@@ -8,8 +8,10 @@ import { DatabaseSync } from "node:sqlite"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
 import type { DeviceUpdate, WholeDevice } from "@workanywhere/domain"
-import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "../src/store/device-store.ts"
+import { sharedTenant } from "../src/http/env.ts"
 import type { Settings } from "../src/settings/config.ts"
+import { type DeviceStore, standingCollection } from "../src/store/device-store.ts"
+import { openDeviceStore } from "../src/store/open-device-store.ts"
 import { ended, running } from "../test/process.ts"
 
 /** What to kill, and how often. */
@@ -69,7 +71,7 @@ const patch = (agent: Agent, url: string, body: string): Promise<number> =>
     outgoing.on("error", reject).end(body)
   })
 
-const collection = standingCollection(localTenant)
+const collection = standingCollection(sharedTenant)
 const path = "/beta/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/allDevices/metricDevices"
 
 const everyDevice = async (store: DeviceStore): Promise<ReadonlyMap<string, WholeDevice>> => {

@@ -1,32 +1,22 @@
+import type { GraphVersion } from "@workanywhere/domain"
 import { setImmediate } from "node:timers"
 import { type Context, Hono } from "hono"
-import { admission, noRoute } from "./http/admission.ts"
-import type { Authentication } from "./http/auth.ts"
-import { type DeviceStore, localTenant } from "./store/device-store.ts"
-import { deviceRoutes } from "./local/devices.ts"
-import { ApiError, renderError } from "./http/render-error.ts"
-import { contentEtag, noEtag } from "./local/etag.ts"
-import { metricRoutes } from "./local/metrics.ts"
-import { type Version } from "./graph/address.ts"
-import { type Dispatch, batchRoutes } from "./http/batch.ts"
-import { localRoutes } from "./rehearsal/control-routes.ts"
-import { type Observer, routeOf } from "./http/observation.ts"
+import { outsideRoutes } from "./describe/outside-routes.ts"
 import { odataPath } from "./graph/path.ts"
-import { type Exposition, outsideRoutes } from "./describe/outside-routes.ts"
-import type { Rehearsal } from "./rehearsal/rehearsal.ts"
-import { reportRoutes } from "./local/reports.ts"
+import { admission } from "./http/admission.ts"
+import { noRoute } from "./http/router.ts"
+import { ApiError } from "./http/api-error.ts"
+import type { Authentication } from "./http/auth.ts"
+import type { Backend } from "./http/backend.ts"
+import { type Env, sharedTenant } from "./http/env.ts"
+import { type Log, silent } from "./http/log.ts"
+import { type Exposition, type Observer, routeOf } from "./http/observation.ts"
+import { refusalOf, renderError } from "./http/render-error.ts"
+import { idsOf, reply } from "./http/reply.ts"
 import { quickRouter } from "./http/router.ts"
-import { serviceRoutes } from "./http/service-document.ts"
-import { type Env, idsOf, reply } from "./http/reply.ts"
-
-/** Where the service says what it did; a pino logger is one. Lines hold ids and no bodies, headers or queries. */
-export interface Log {
-  readonly info: (facts: object, message: string) => void
-  readonly error: (facts: object, message: string) => void
-}
-
-/** Says nothing. */
-export const silent: Log = { info: () => {}, error: () => {} }
+import { type StoreBackendOptions, seedFleet, storeBackend } from "./local/backend.ts"
+import { controlRoutes } from "./rehearsal/control-routes.ts"
+import type { Rehearsal } from "./rehearsal/rehearsal.ts"
 
 /**
  * Resolves when every socket that is ready has been read. Answers that wait for it are sent together: to send each as
@@ -46,15 +36,6 @@ const answersTogether = (): (() => Promise<void>) => {
   }
 }
 
-/** What stands behind the routes of the versions: a store, or another Graph. */
-export interface Backend {
-  readonly routes: (version: Version, dispatch: Dispatch) => Hono<Env>
-  /** Fails with an {@link ApiError} while it cannot answer. */
-  readonly ready: (c: Context<Env>) => Promise<void>
-  /** Whether what stands there is another service. */
-  readonly isGateway: boolean
-}
-
 /** What stands around the routes, whatever is behind them. */
 export interface Surroundings {
   readonly log?: Log
@@ -67,38 +48,12 @@ export interface Surroundings {
 }
 
 /** What the app works on. */
-export interface Dependencies extends Surroundings {
-  readonly store: DeviceStore
-  /** Whether devices have etags, by which a caller can avoid to undo another's update unseen. */
-  readonly etag?: boolean
+export interface Dependencies extends Surroundings, StoreBackendOptions {
   /** What happens around the answers; without it, nothing does. */
   readonly rehearsal?: Rehearsal
   /** Puts the devices that a new store starts with in the place of all that there are. */
   readonly restore?: () => Promise<void>
 }
-
-/** The devices of a store behind the routes. */
-const storeBackend = ({ store, log = silent, etag = false }: Dependencies): Backend => ({
-  routes: (version, dispatch) =>
-    new Hono<Env>()
-      .route("/", serviceRoutes(version))
-      .route("/", metricRoutes(version, store))
-      .route("/", deviceRoutes(version, store, etag ? contentEtag : noEtag))
-      .route("/", reportRoutes(version, store))
-      .route(
-        "/",
-        batchRoutes(version, () => dispatch)
-      ),
-  ready: async (c) => {
-    try {
-      await store.ping()
-    } catch (err) {
-      log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
-      throw new ApiError("serviceNotAvailable", "The store does not answer.")
-    }
-  },
-  isGateway: false
-})
 
 /** What a store has around it and another Graph has not. */
 interface Rehearsed {
@@ -113,17 +68,19 @@ export const appOver = (
   { log = silent, authentication, observers = [], exposition }: Surroundings,
   { rehearsal, local, etag = false }: Rehearsed = {}
 ): Hono<Env> => {
-  const versionRoutes = (version: Version): Hono<Env> =>
+  const versionRoutes = (version: GraphVersion): Hono<Env> =>
     backend.routes(version, (request, bindings) => app.fetch(request, bindings))
 
   const admit = admission(authentication)
   const endOfTurn = answersTogether()
 
   const failed = (c: Context<Env>, error: Error): Response => {
-    if (!(error instanceof ApiError) || error.cause !== undefined) {
+    const known = refusalOf(error) ?? backend.troubleOf?.(error)
+    if (known === undefined || known.cause !== undefined) {
       log.error({ err: error, requestId: c.get("requestId") }, "a request failed for a reason of ours")
     }
-    return renderError(c, error)
+    const general = `The service failed; its log says why, under request-id ${c.get("requestId")}.`
+    return renderError(c, known ?? new ApiError("generalException", general))
   }
 
   const around = rehearsal === undefined ? [] : [rehearsal.around]
@@ -134,8 +91,8 @@ export const appOver = (
       const ids = idsOf(c.req.header("client-request-id"))
       c.set("requestId", ids.requestId)
       c.set("clientRequestId", ids.clientRequestId)
-      c.set("tenant", localTenant)
-      c.set("app", localTenant)
+      c.set("tenant", sharedTenant)
+      c.set("app", sharedTenant)
       c.set("readOnly", "accept")
       const observed = observers.map((observe) => observe(c))
       try {
@@ -168,7 +125,13 @@ export const appOver = (
     })
     .route(
       "/",
-      outsideRoutes({ authentication, isLocal: local !== undefined, isGateway: backend.isGateway, etag, exposition })
+      outsideRoutes({
+        authentication,
+        hasControls: local !== undefined,
+        isGateway: backend.isGateway,
+        etag,
+        exposition
+      })
     )
     .route("/_local", local ?? new Hono<Env>())
     .use("/beta/*", ...around)
@@ -184,6 +147,7 @@ export const appOver = (
 /** The service without a port: `fetch` and `request` answer as a server would. */
 export const createApp = (dependencies: Dependencies): Hono<Env> => {
   const { store, rehearsal, restore, etag } = dependencies
-  const local = rehearsal?.isLocal === true ? localRoutes(rehearsal, store, restore) : undefined
+  const local =
+    rehearsal?.hasControls === true ? controlRoutes(rehearsal, (fleet) => seedFleet(store, fleet), restore) : undefined
   return appOver(storeBackend(dependencies), dependencies, { rehearsal, local, etag })
 }

@@ -2,11 +2,13 @@ import { createReadStream } from "node:fs"
 import { addAbortSignal } from "node:stream"
 import { parseArgs } from "node:util"
 import { UnreadableSource, printable } from "@workanywhere/domain"
+import { exitCode, fail } from "./exit.ts"
+import { sharedTenant } from "./http/env.ts"
 import { readSettings, storeName } from "./settings/config.ts"
 import { databaseTrouble } from "./store/database-trouble.ts"
-import { type DeviceStore, type Existing, collectionOf, localTenant, openDeviceStore } from "./store/device-store.ts"
-import { exitCode, fail } from "./exit.ts"
+import { type DeviceStore, type Existing, collectionOf } from "./store/device-store.ts"
 import { type ImportFormat, type ImportProgress, NoMetric, importDevices } from "./store/import.ts"
+import { openDeviceStore } from "./store/open-device-store.ts"
 
 /** What `wfa-api --help` says about the command. */
 export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects, one in a line, or CSV with Graph's names or
@@ -14,7 +16,7 @@ the portal's in its heading. Lines that hold no device are reported and left out
 
   --format jsonl|csv        how the file is written; without it, what its name ends in (.csv, .tsv), else jsonl
   --metric <id>             the metric whose devices they are (allDevices)
-  --tenant <id>             whose they are (${localTenant})
+  --tenant <id>             whose they are (${sharedTenant})
   --existing replace|keep   what becomes of a device that is there already (replace, as a whole)
 
 It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument or file, 3 for a wrong setting,
@@ -41,7 +43,7 @@ const parsed = (args: ReadonlyArray<string>) => {
       options: {
         format: { type: "string" },
         metric: { type: "string", default: "allDevices" },
-        tenant: { type: "string", default: localTenant },
+        tenant: { type: "string", default: sharedTenant },
         existing: { type: "string", default: "replace" }
       }
     })

@@ -1,9 +1,11 @@
-export { type Dependencies, type Log, createApp } from "./app.ts"
-export type { BudgetSetting } from "./rehearsal/request-budget.ts"
+export { type Dependencies, createApp } from "./app.ts"
+export { type Log } from "./http/log.ts"
+export type { RequestBudgetSetting } from "./settings/behaviour.ts"
 export type { Call } from "./rehearsal/calls.ts"
 export type { Clock } from "./rehearsal/clock.ts"
 export { type Settings, defaultSettings, readSettings } from "./settings/config.ts"
-export { type DeviceStore, openDeviceStore } from "./store/device-store.ts"
+export { type DeviceStore } from "./store/device-store.ts"
+export { openDeviceStore } from "./store/open-device-store.ts"
 export {
   type FaultScript,
   type FaultScriptInput,
@@ -11,7 +13,8 @@ export {
   parseFaultScript
 } from "./rehearsal/fault-script.ts"
 export { type LocalGraph, type LocalGraphOptions, createLocalGraph } from "./local-graph.ts"
-export type { Profile, ReadOnlyPolicy } from "./rehearsal/profile.ts"
+export type { Profile, ReadOnlyPolicy } from "./settings/behaviour.ts"
 export { type Rehearsal, type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
-export { type Service, StartError, startService } from "./service.ts"
-export { type Finding, type Judgement, type Verdict, junitOf, verdictOf } from "./rehearsal/caller-verdict.ts"
+export { type Service, startService } from "./service.ts"
+export { StartError } from "./settings/start-error.ts"
+export { type Finding, type Judgement, type Verdict, junitOf, callerVerdictOf } from "./rehearsal/caller-verdict.ts"

@@ -1,14 +1,17 @@
 import { type KeyedDevice, wholeDevice } from "@workanywhere/domain"
-import { type Log, createApp, silent } from "./app.ts"
+import { createApp } from "./app.ts"
+import { type Connection, sharedTenant } from "./http/env.ts"
+import { type Log, silent } from "./http/log.ts"
+import { seedFleet } from "./local/backend.ts"
+import { type Verdict, junitOf, callerVerdictOf } from "./rehearsal/caller-verdict.ts"
 import type { Call } from "./rehearsal/calls.ts"
-import type { Connection } from "./rehearsal/connection.ts"
-import { type Settings, defaultSettings } from "./settings/config.ts"
-import { type DeviceStore, localTenant, openDeviceStore } from "./store/device-store.ts"
+import { Fleet } from "./rehearsal/control-routes.ts"
 import { type FaultScriptInput, parseFaultScript } from "./rehearsal/fault-script.ts"
-import { Fleet, seedFleet } from "./rehearsal/control-routes.ts"
 import { type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
 import { closed, httpServer, listen } from "./service.ts"
-import { type Verdict, junitOf, verdictOf } from "./rehearsal/caller-verdict.ts"
+import { type Settings, defaultSettings } from "./settings/config.ts"
+import type { DeviceStore } from "./store/device-store.ts"
+import { openDeviceStore } from "./store/open-device-store.ts"
 
 /** What a local Graph starts with. */
 export interface LocalGraphOptions extends Pick<RehearsalOptions, "profile" | "readOnly" | "budget" | "clock"> {
@@ -105,12 +108,12 @@ export const createLocalGraph = async ({
   const first = fleet && fleetOf(fleet)
   const rehearsal = createRehearsal({
     ...behaviour,
-    isLocal: true,
+    hasControls: true,
     ...(faults === undefined ? {} : { faults: scriptOf(faults) })
   })
   const store: DeviceStore = await openDeviceStore(where)
   const kept = [...devices]
-  const restore = () => (first === undefined ? store.refill(localTenant, whole(kept)) : seedFleet(store, first))
+  const restore = () => (first === undefined ? store.refill(sharedTenant, whole(kept)) : seedFleet(store, first))
   await restore()
   const app = createApp({ store, log, rehearsal, restore })
 
@@ -144,7 +147,7 @@ export const createLocalGraph = async ({
     faults: (script) => rehearsal.play(scriptOf(script)),
     calls: rehearsal.calls.kept,
     verdict: () => {
-      const verdict = verdictOf(rehearsal.calls.kept(), rehearsal.calls.forgotten())
+      const verdict = callerVerdictOf(rehearsal.calls.kept(), rehearsal.calls.forgotten())
       return { ...verdict, junit: () => junitOf(verdict) }
     },
     close,

@@ -1,10 +1,11 @@
 import { constants } from "node:os"
 import { parseArgs } from "node:util"
-import { readSettings, settingsTable } from "./settings/config.ts"
 import { exitCode, fail } from "./exit.ts"
-import { lineLog, logLines } from "./watch/log-lines.ts"
+import { type Service, startService } from "./service.ts"
+import { readSettings, settingsTable } from "./settings/config.ts"
 import { packageVersion } from "./settings/package-version.ts"
-import { type Service, StartError, startService } from "./service.ts"
+import { StartError } from "./settings/start-error.ts"
+import { lineLog, logLines } from "./watch/log-lines.ts"
 
 const help = (
   importHelp: string

@@ -5,21 +5,19 @@ import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
-import { type Log, createApp, silent } from "./app.ts"
-import { type Settings, storeName } from "./settings/config.ts"
-import { type DeviceStore, localTenant, openDeviceStore, standingCollection } from "./store/device-store.ts"
-import { type FaultScript, parseFaultScript } from "./rehearsal/fault-script.ts"
-import { seedFleet } from "./rehearsal/control-routes.ts"
-import { isLoopback, isLoopbackUrl } from "./settings/loopback.ts"
+import { appOver, createApp } from "./app.ts"
 import type { Gateway } from "./gateway/open.ts"
+import { type Env, sharedTenant } from "./http/env.ts"
+import { type Log, silent } from "./http/log.ts"
+import { seedFleet } from "./local/backend.ts"
+import { type FaultScript, parseFaultScript } from "./rehearsal/fault-script.ts"
 import { createRehearsal } from "./rehearsal/rehearsal.ts"
-import type { Env } from "./http/reply.ts"
+import { type Settings, storeName } from "./settings/config.ts"
+import { isLoopback, isLoopbackUrl } from "./settings/loopback.ts"
+import { StartError } from "./settings/start-error.ts"
+import { type DeviceStore, standingCollection } from "./store/device-store.ts"
+import { openDeviceStore } from "./store/open-device-store.ts"
 import { type Watching, startWatching } from "./watch/watching.ts"
-
-/** The service cannot start as it was told to; the message says in one line what to change. */
-export class StartError extends Error {
-  override readonly name = "StartError"
-}
 
 /** A running service. */
 export interface Service {
@@ -114,9 +112,9 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
   let gateway: Gateway | undefined
   try {
     const authentication = await authenticationFor(settings)
-    gateway = await openGateway({ ...settings, upstream }, { log, authentication, observers, exposition, tracer })
-    const { app, close } = gateway
-    const server = httpServer(app)
+    gateway = await openGateway({ ...settings, upstream }, { log, authentication, tracer })
+    const { backend, close } = gateway
+    const server = httpServer(appOver(backend, { log, authentication, observers, exposition }))
     const url = await listen(server, settings)
     if (isLoopbackUrl(upstream) && new URL(upstream).port === new URL(url).port) {
       await closed(server)
@@ -152,14 +150,14 @@ export const startService = async (
     budget,
     profile,
     readOnly,
-    isLocal: isOpen,
+    hasControls: isOpen,
     ...(await faultsFrom(settings.faults))
   })
   const store = await openStore(settings.store)
   let watching: Watching | undefined
   try {
     const fleet = { size: settings.fleet, seed: settings.fleetSeed }
-    for (const tenant of isOpen ? [localTenant] : settings.tenants) {
+    for (const tenant of isOpen ? [sharedTenant] : settings.tenants) {
       await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet))
     }
     const authentication = await authenticationFor(settings)

@@ -74,6 +74,8 @@ describe("the table of behaviours", () => {
     expect(faultsOf(row)).toEqual([])
     expect(faultsOf({ ...row, title: `${row.title}x` })).toHaveLength(1)
     expect(faultsOf({ ...row, file: "nowhere.test.ts", evidence: "", behaviour: "" })).toHaveLength(3)
-    expect(faultsOf({ ...row, file: "rehearsal/profile.test.ts", title: "[F43] has no route for GET %s" })).toHaveLength(1)
+    expect(
+      faultsOf({ ...row, file: "rehearsal/profile.test.ts", title: "[F43] has no route for GET %s" })
+    ).toHaveLength(1)
   })
 })

@@ -2,6 +2,7 @@ import { createHttpHeaders } from "@azure/core-rest-pipeline"
 import type { TokenCredentialOptions } from "@azure/identity"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { type Surroundings, appOver } from "../src/app.ts"
 import { type Settings, defaultSettings } from "../src/settings/config.ts"
 import { type GatewayOptions, openGateway } from "../src/gateway/open.ts"
 import { closed, httpServer, listen } from "../src/service.ts"
@@ -17,21 +18,29 @@ export interface AuditRecord {
 /** A gateway on a port, which writes unless it is told otherwise; gone, with its log of writes, with the scope. */
 export const openedGateway = async (
   upstream: string,
-  { settings = {}, ...options }: Partial<Omit<GatewayOptions, "log">> & { readonly settings?: Partial<Settings> } = {}
+  {
+    settings = {},
+    observers = [],
+    exposition,
+    ...options
+  }: Omit<GatewayOptions, "log"> &
+    Pick<Surroundings, "exposition" | "observers"> & { readonly settings?: Partial<Settings> } = {}
 ) => {
   const folder = await temporaryFolder()
   const audit = join(folder.path, "audit.jsonl")
   const lines: Array<Readonly<Record<string, unknown>>> = []
-  const log = (level: string) => (facts: object, message: string) => void lines.push({ level, message, ...facts })
+  const logged = (level: string) => (facts: object, message: string) => void lines.push({ level, message, ...facts })
+  const log = { info: logged("info"), error: logged("error") }
   const gateway = await openGateway(
     { ...defaultSettings, upstreamWrites: "on", audit, ...settings, upstream },
-    { ...options, log: { info: log("info"), error: log("error") } }
+    { ...options, log }
   )
-  const server = httpServer(gateway.app)
+  const app = appOver(gateway.backend, { authentication: options.authentication, log, observers, exposition })
+  const server = httpServer(app)
   const url = await listen(server, { host: "127.0.0.1", port: 0 })
   return {
     url,
-    app: gateway.app,
+    app,
     audit,
     lines,
     audited: async (): Promise<ReadonlyArray<AuditRecord>> =>

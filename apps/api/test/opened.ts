@@ -5,11 +5,13 @@ import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import { Client } from "pg"
 import { inject } from "vitest"
 import { type Dependencies, createApp } from "../src/app.ts"
+import { sharedTenant } from "../src/http/env.ts"
 import type { Settings } from "../src/settings/config.ts"
-import { openDatabase } from "../src/store/database.ts"
 import type { ScanOptions } from "../src/store/device-scan.ts"
-import { deviceStoreOn, localTenant, standingCollection } from "../src/store/device-store.ts"
+import { standingCollection } from "../src/store/device-store.ts"
 import { type Tables, migrate } from "../src/store/migrations.ts"
+import { openDatabase } from "../src/store/open-database.ts"
+import { deviceStoreOn } from "../src/store/open-device-store.ts"
 
 /** A folder that goes away with the scope it was made in. */
 export const temporaryFolder = async () => {
@@ -48,7 +50,7 @@ export const storeRoom = async (kind: (typeof storeKinds)[number]) => {
 }
 
 /** The collection that the standing metrics show. */
-export const standing = standingCollection(localTenant)
+export const standing = standingCollection(sharedTenant)
 
 /** Devices with these ids and nothing else known. */
 export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<WholeDevice> {

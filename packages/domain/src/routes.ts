@@ -130,11 +130,14 @@ export type OperationId = {
 /** Every name, in the order of the table. */
 export const routeNames = Object.keys(routes) as ReadonlyArray<RouteName>
 
-const operationsOf = (name: RouteName): Route["operations"] => routes[name].operations
+const rowOf = (name: RouteName): Route => routes[name]
+
+/** Whether the local service alone has a route, which then is no part of Graph. */
+export const isOnlyLocal = (name: RouteName): boolean => rowOf(name).isOnlyLocal === true
 
 /** The methods that a route serves, HEAD included, in the order of an `Allow` header. */
 export const methodsOf = (name: RouteName): ReadonlyArray<string> => {
-  const methods = Object.keys(operationsOf(name))
+  const methods = Object.keys(rowOf(name).operations)
   return (methods.includes("GET") ? [...methods, "HEAD"] : methods).toSorted()
 }
 
@@ -143,10 +146,32 @@ export const methodsOf = (name: RouteName): ReadonlyArray<string> => {
  * that the route does not serve needs what its last one does, so that only who may write is told so.
  */
 export const permissionsFor = (name: RouteName, method: string, version: GraphVersion): ReadonlyArray<Permission> => {
-  const operations = operationsOf(name)
+  const operations = rowOf(name).operations
   const asked = Object.entries(operations).find(([served]) => served === (method === "HEAD" ? "GET" : method))
   return (asked?.[1] ?? Object.values(operations).at(-1))?.permissions[version] ?? []
 }
+
+/** A key as it stands in parentheses behind the name of its collection; a quote inside is doubled. */
+export const inParentheses = (key: string): string => `('${encodeURIComponent(key.replaceAll("'", "''"))}')`
+
+/**
+ * A key behind the name of its collection. Stricter than `encodeURIComponent`, because quotes and parentheses would be
+ * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`.
+ */
+const segmentOf = (key: string): string => {
+  // Nearly every key is like that.
+  if (/^[\w.~-]+$/.test(key)) return `/${key}`
+  if (key.startsWith("$")) return inParentheses(key)
+  const encoded = encodeURIComponent(key).replaceAll(
+    /[!'()*]/g,
+    (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`
+  )
+  return `/${encoded}`
+}
+
+/** The path of a route with these keys in place of their names, each within its segment; below a version. */
+export const pathOf = (name: RouteName, keys: Readonly<Record<string, string>> = {}): string =>
+  routes[name].path.replaceAll(/\/\{(\w+)\}/g, (_, key: string) => segmentOf(keys[key] ?? ""))
 
 /** The ids of the two metrics that every tenant has; nothing public shows a caller of another one. */
 export const standingMetrics = ["allDevices", "devicePerformance"] as const

@@ -1,13 +1,21 @@
-import { propertyNames } from "@workanywhere/domain"
-import { longestOrder } from "../graph/device-order.ts"
-import { metricsPath } from "../graph/address.ts"
-import { largestBatchBytes, mostItems } from "../http/batch.ts"
+import {
+  type MethodOf,
+  type RouteName,
+  type RouteOperation,
+  isOnlyLocal,
+  propertyNames,
+  routeNames,
+  routes
+} from "@workanywhere/domain"
 import { reportProperties } from "../graph/csdl.ts"
+import { longestOrder } from "../graph/device-order.ts"
 import { longestFilter } from "../graph/filter-syntax.ts"
 import { largestPageSize, longestSelect, standardPageSize } from "../graph/query.ts"
-import { type Answer, type Described, type Operations, body, inPath, json } from "./operation.ts"
+import { modelType, readinessType, summaryType } from "../graph/report.ts"
+import { largestBatchBytes, mostItems } from "../http/batch.ts"
+import { profiles, readOnlyPolicies } from "../settings/behaviour.ts"
+import { type Answer, type Described, type Operation, type Operations, body, inPath, json } from "./operation.ts"
 import { type Schema, documentedAnswer, documentedId, documentedRequest, schemaRef } from "./schemas.ts"
-import { profiles, readOnlyPolicies } from "../rehearsal/profile.ts"
 
 const parameterRef = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` })
 
@@ -29,7 +37,7 @@ const header = (name: string, description: string, schema: Schema): Schema => ({
 const key: Schema = { type: "string", minLength: 1 }
 
 /** Parameters that several operations have. */
-export const parameters = ({ isLocal }: Described): Readonly<Record<string, Schema>> => ({
+export const parameters = ({ hasControls }: Described): Readonly<Record<string, Schema>> => ({
   metricId: inPath(
     "metricId",
     "Key of a metric. `allDevices` and `devicePerformance` exist from the start and show the same devices.",
@@ -59,7 +67,7 @@ export const parameters = ({ isLocal }: Described): Readonly<Record<string, Sche
     { type: "string" }
   ),
   ifNoneMatch: header("If-None-Match", "An etag that the device is expected not to have.", { type: "string" }),
-  ...(isLocal
+  ...(hasControls
     ? {
         profile: header("x-wfa-profile", "Which behaviour of Graph this request is shown.", {
           type: "string",
@@ -103,7 +111,7 @@ const filter = query(
 
 const metric = parameterRef("metricId")
 const prefer = parameterRef("prefer")
-const readOnlyOf = ({ isLocal }: Described) => (isLocal ? [parameterRef("readOnly")] : [])
+const readOnlyOf = ({ hasControls }: Described) => (hasControls ? [parameterRef("readOnly")] : [])
 
 const deleted: Readonly<Record<string, Answer>> = { "204": { description: "It is gone." } }
 
@@ -121,30 +129,29 @@ const afterCreate = (name: string): Readonly<Record<string, Answer>> => ({
   }
 })
 
-/** What Graph has, below each version. */
-export const graphOperations = (described: Described): Operations => {
-  const metrics = `/${metricsPath}`
-  const devices = `${metrics}/{metricId}/metricDevices`
-  const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
-  const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
-  const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
+type Description = Omit<Operation, "operationId" | "permissions">
+
+/** What is said of each operation of the table of routes: one that is missing here does not compile. */
+type Descriptions = {
+  readonly [Name in RouteName]: { readonly [Method in MethodOf<Name>]: Description }
+}
+
+const descriptions = (described: Described): Descriptions => {
   const ofMetric = { tag: "Metrics" }
   const ofDevice = { tag: "Devices" }
   const ofReport = { tag: "Reports" }
   const writeErrors = [404, 412, 413, 507]
 
   return {
-    "/": {
-      get: {
-        operationId: "getServiceDocument",
+    serviceDocument: {
+      GET: {
         tag: "Protocol",
         summary: "What there is below the version",
         answers: { "200": { description: "The service document.", content: json(schemaRef("ServiceDocument")) } }
       }
     },
-    "/$metadata": {
-      get: {
-        operationId: "getMetadata",
+    metadata: {
+      GET: {
         tag: "Protocol",
         summary: "The types, as OData describes them",
         answers: {
@@ -152,9 +159,8 @@ export const graphOperations = (described: Described): Operations => {
         }
       }
     },
-    "/$batch": {
-      post: {
-        operationId: "sendBatch",
+    batch: {
+      POST: {
         tag: "Protocol",
         summary: `Up to ${mostItems} requests in one`,
         description:
@@ -167,7 +173,7 @@ export const graphOperations = (described: Described): Operations => {
                 requests: ["1", "2"].map((id) => ({
                   id,
                   method: "PATCH",
-                  url: `/${metricsPath}/allDevices/metricDevices/pc-${id}`,
+                  url: `${routes.metrics.path}/allDevices/metricDevices/pc-${id}`,
                   headers: { "Content-Type": "application/json" },
                   body: { windowsScore: 100 }
                 }))
@@ -180,27 +186,24 @@ export const graphOperations = (described: Described): Operations => {
         errors: [413]
       }
     },
-    "/deviceManagement": {
-      get: {
-        operationId: "getDeviceManagement",
+    deviceManagement: {
+      GET: {
         tag: "Protocol",
         summary: "The singleton that everything is below",
         answers: { "200": { description: "Its key.", content: json(schemaRef("DeviceManagement")) } }
       }
     },
-    [metrics]: {
-      get: {
+    metrics: {
+      GET: {
         ...ofMetric,
-        operationId: "listMetrics",
         summary: "List metrics",
         parameters: [select(["id"]), parameterRef("top"), parameterRef("skiptoken"), prefer],
         answers: {
           "200": { description: "A page.", content: json(schemaRef("MetricPage")), headers: ["Preference-Applied"] }
         }
       },
-      post: {
+      POST: {
         ...ofMetric,
-        operationId: "createMetric",
         summary: "Create a metric, which holds devices of its own",
         parameters: [prefer],
         body: body(json(schemaRef("MetricBody"))),
@@ -208,18 +211,16 @@ export const graphOperations = (described: Described): Operations => {
         errors: [409, 413, 507]
       }
     },
-    [`${metrics}/{metricId}`]: {
-      get: {
+    metric: {
+      GET: {
         ...ofMetric,
-        operationId: "getMetric",
         summary: "Get a metric",
         parameters: [metric, select(["id"])],
         answers: { "200": { description: "The metric.", content: json(schemaRef("MetricEntity")) } },
         errors: [404]
       },
-      patch: {
+      PATCH: {
         ...ofMetric,
-        operationId: "updateMetric",
         summary: "Update a metric, which has nothing to update",
         parameters: [metric, prefer],
         body: body(json(schemaRef("MetricBody"))),
@@ -233,9 +234,8 @@ export const graphOperations = (described: Described): Operations => {
         },
         errors: [404, 413]
       },
-      delete: {
+      DELETE: {
         ...ofMetric,
-        operationId: "deleteMetric",
         summary: "Delete a metric and its devices",
         description: "Those that exist from the start cannot be deleted: 405.",
         parameters: [metric],
@@ -243,10 +243,9 @@ export const graphOperations = (described: Described): Operations => {
         errors: [404, 405, 507]
       }
     },
-    [devices]: {
-      get: {
+    devices: {
+      GET: {
         ...ofDevice,
-        operationId: "listDevices",
         summary: "List devices",
         parameters: [metric, filter, ...deviceQuery],
         answers: {
@@ -254,9 +253,8 @@ export const graphOperations = (described: Described): Operations => {
         },
         errors: [404, 410]
       },
-      post: {
+      POST: {
         ...ofDevice,
-        operationId: "createDevice",
         summary: "Create a device",
         parameters: [metric, prefer],
         body: body(json(schemaRef("NewDevice"))),
@@ -264,10 +262,9 @@ export const graphOperations = (described: Described): Operations => {
         errors: [404, 409, 413, 507]
       }
     },
-    [`${devices}/$count`]: {
-      get: {
+    count: {
+      GET: {
         ...ofDevice,
-        operationId: "countDevices",
         summary: "Count devices",
         parameters: [metric, filter, prefer],
         answers: {
@@ -280,10 +277,9 @@ export const graphOperations = (described: Described): Operations => {
         errors: [404, 415]
       }
     },
-    [`${devices}/{deviceId}`]: {
-      get: {
+    device: {
+      GET: {
         ...ofDevice,
-        operationId: "getDevice",
         summary: "Get a device",
         parameters: [
           metric,
@@ -298,9 +294,8 @@ export const graphOperations = (described: Described): Operations => {
         },
         errors: [404]
       },
-      patch: {
+      PATCH: {
         ...ofDevice,
-        operationId: "updateDevice",
         summary: "Update a device",
         description:
           "What the body leaves out stays as it is, null clears, and `unknownFutureValue` leaves an enum as it is. `id` never changes. It sets absolute values, so it is safe to repeat.",
@@ -333,19 +328,17 @@ export const graphOperations = (described: Described): Operations => {
         },
         errors: writeErrors
       },
-      delete: {
+      DELETE: {
         ...ofDevice,
-        operationId: "deleteDevice",
         summary: "Delete a device",
         parameters: [metric, parameterRef("deviceId"), parameterRef("ifMatch"), parameterRef("ifNoneMatch")],
         answers: deleted,
         errors: [404, 412, 507]
       }
     },
-    [`/deviceManagement/${readinessType}`]: {
-      get: {
+    readiness: {
+      GET: {
         ...ofReport,
-        operationId: "getHardwareReadiness",
         summary: "How ready the hardware of the fleet is",
         parameters: [select(reportProperties[readinessType])],
         answers: {
@@ -358,10 +351,9 @@ export const graphOperations = (described: Described): Operations => {
         }
       }
     },
-    [`/deviceManagement/${modelType}`]: {
-      get: {
+    models: {
+      GET: {
         ...ofReport,
-        operationId: "listModelPerformance",
         summary: "Scores by manufacturer and model",
         parameters: [select(reportProperties[modelType]), parameterRef("top"), parameterRef("skiptoken"), prefer],
         answers: {
@@ -373,10 +365,9 @@ export const graphOperations = (described: Described): Operations => {
         }
       }
     },
-    [`/deviceManagement/${modelType}/{modelId}`]: {
-      get: {
+    model: {
+      GET: {
         ...ofReport,
-        operationId: "getModelPerformance",
         summary: "Scores of one model",
         parameters: [inPath("modelId", "Key of a model, from the list.", key), select(reportProperties[modelType])],
         answers: {
@@ -388,10 +379,9 @@ export const graphOperations = (described: Described): Operations => {
         errors: [404]
       }
     },
-    "/deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices": {
-      get: {
+    summary: {
+      GET: {
         ...ofReport,
-        operationId: "summarizeDevices",
         summary: "Summarize the fleet",
         description: "A function: also with `microsoft.graph.` before its name, and with `()` behind it.",
         parameters: [select(reportProperties[summaryType])],
@@ -404,4 +394,19 @@ export const graphOperations = (described: Described): Operations => {
       }
     }
   }
+}
+
+/** What Graph has, below each version; the local Graph's own is no part of a gateway. */
+export const graphOperations = (described: Described): Operations => {
+  const said: Readonly<Record<string, Readonly<Record<string, Description>>>> = descriptions(described)
+  const operationsOf = (name: RouteName) =>
+    Object.entries<RouteOperation>(routes[name].operations).flatMap(([method, { id, permissions }]) => {
+      const description = said[name]?.[method]
+      const operation = description && { ...description, operationId: id, permissions: permissions.beta }
+      return operation === undefined ? [] : [[method.toLowerCase(), operation]]
+    })
+  const isServed = (name: RouteName) => described.isGateway !== true || !isOnlyLocal(name)
+  return Object.fromEntries(
+    routeNames.filter(isServed).map((name) => [routes[name].path, Object.fromEntries(operationsOf(name))])
+  )
 }

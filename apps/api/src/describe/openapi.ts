@@ -1,12 +1,11 @@
 import { STATUS_CODES } from "node:http"
-import { longestUrl } from "../http/admission.ts"
+import { longestUrl } from "../graph/address.ts"
 import { defaultSettings } from "../settings/config.ts"
+import { packageVersion } from "../settings/package-version.ts"
 import { graphOperations, parameters } from "./graph.ts"
 import type { Described, Operation, Operations } from "./operation.ts"
 import { type Schema, documentedId, errorsOf, schemaRef, schemas } from "./schemas.ts"
-import { localOperations, serviceOperations } from "./service.ts"
-import { packageVersion } from "../settings/package-version.ts"
-import { permissionsFor } from "../http/permissions.ts"
+import { controlOperations, serviceOperations } from "./service.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -111,7 +110,7 @@ interface Part {
   readonly errors: ReadonlyArray<number>
   /** The answer that stands for errors of any other status. */
   readonly otherErrors?: string
-  readonly security: (method: string, path: string) => Fields
+  readonly security: (operation: Operation) => Fields
   /** Parameters of each operation. */
   readonly parameters: ReadonlyArray<Schema>
   readonly servers?: ReadonlyArray<Schema>
@@ -119,7 +118,7 @@ interface Part {
 
 const plainAnswers: ReadonlySet<string> = new Set(["getReferencePage", "getReferencePageFile"])
 
-const operationOf = (part: Part, method: string, path: string, operation: Operation): Fields => {
+const operationOf = (part: Part, operation: Operation): Fields => {
   const { operationId, tag, summary, description, body, answers, errors = [] } = operation
   const given = [...(operation.parameters ?? []), ...part.parameters]
   const always = plainAnswers.has(operationId) ? [] : graphHeaders
@@ -128,7 +127,7 @@ const operationOf = (part: Part, method: string, path: string, operation: Operat
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    ...part.security(method, path),
+    ...part.security(operation),
     ...(given.length === 0 ? {} : { parameters: given }),
     ...(body === undefined
       ? {}
@@ -161,7 +160,7 @@ const pathsOf = (part: Part, operations: Operations): Fields =>
       {
         ...(part.servers === undefined ? {} : { servers: part.servers }),
         ...Object.fromEntries(
-          Object.entries(methods).map(([method, operation]) => [method, operationOf(part, method, path, operation)])
+          Object.entries(methods).map(([method, operation]) => [method, operationOf(part, operation)])
         )
       }
     ])
@@ -170,9 +169,8 @@ const pathsOf = (part: Part, operations: Operations): Fields =>
 /** Any of the permissions will do, so each is an alternative. */
 const securityOf =
   ({ isAuthenticated }: Described) =>
-  (method: string, path: string): Fields => {
+  ({ permissions = [] }: Operation): Fields => {
     if (!isAuthenticated) return {}
-    const permissions = permissionsFor(method.toUpperCase(), `/beta${path === "/" ? "" : path}`)
     return {
       security: permissions.length === 0 ? [{ entra: [] }] : permissions.map((permission) => ({ entra: [permission] }))
     }
@@ -188,7 +186,7 @@ const scheme = {
 
 /** The service as OpenAPI 3.1 describes it, made from what its routes are made from. */
 export const openApiDocument = (described: Described): Fields => {
-  const { isAuthenticated, isLocal, isGateway = false, root = "" } = described
+  const { isAuthenticated, hasControls, isGateway = false, root = "" } = described
   const admitted = isAuthenticated ? [401, 403] : []
   // What it may do is decided by whoever runs it, and whether it can sign in, by others.
   const passedOn = isGateway ? [401, 403, 502] : []
@@ -198,7 +196,7 @@ export const openApiDocument = (described: Described): Fields => {
     errors: [400, ...admitted, ...passedOn, 414, 429, 500, 503, 504],
     ...(isGateway ? { otherErrors: "UpstreamError" } : {}),
     security: securityOf(described),
-    parameters: [clientRequestId, ...(isLocal ? [{ $ref: "#/components/parameters/profile" }] : [])]
+    parameters: [clientRequestId, ...(hasControls ? [{ $ref: "#/components/parameters/profile" }] : [])]
   }
   const open: Part = {
     errors: [400, 414, 500],
@@ -221,11 +219,11 @@ export const openApiDocument = (described: Described): Fields => {
       { url: `${root}/beta`, description: "Graph's beta" },
       { url: `${root}/v1.0`, description: "Graph's v1.0" }
     ],
-    tags: isLocal ? [...tags, rehearsalTag] : tags,
+    tags: hasControls ? [...tags, rehearsalTag] : tags,
     paths: {
       ...pathsOf(graph, graphOperations(described)),
       ...pathsOf(open, serviceOperations(described)),
-      ...(isLocal ? pathsOf(local, localOperations) : {})
+      ...(hasControls ? pathsOf(local, controlOperations) : {})
     },
     components: {
       schemas: schemas(described),
@@ -241,8 +239,8 @@ export const openApiDocument = (described: Described): Fields => {
 export const standardDocument = (): Fields =>
   openApiDocument({
     isAuthenticated: false,
-    isLocal: true,
+    hasControls: true,
     hasEtags: false,
-    hasMetrics: true,
+    hasExposition: true,
     root: `http://${defaultSettings.host}:${defaultSettings.port}`
   })

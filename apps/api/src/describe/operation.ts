@@ -1,4 +1,4 @@
-import { largestBodyBytes } from "../http/render-error.ts"
+import { largestBodyBytes } from "../http/body.ts"
 import type { Schema } from "./schemas.ts"
 
 /** What the service that is described is set to. */
@@ -6,9 +6,9 @@ export interface Described {
   /** Whether callers have to prove who they are. */
   readonly isAuthenticated: boolean
   /** Whether callers on this machine may look into the service. */
-  readonly isLocal: boolean
+  readonly hasControls: boolean
   readonly hasEtags: boolean
-  readonly hasMetrics: boolean
+  readonly hasExposition: boolean
   /** Whether it passes requests on to another Graph, whose errors then come through it. */
   readonly isGateway?: boolean
   /** What goes before the addresses of servers; nothing, when they are those of the document itself. */
@@ -32,6 +32,8 @@ export interface Operation {
   readonly parameters?: ReadonlyArray<Schema>
   readonly body?: { readonly content: Readonly<Record<string, Schema>>; readonly mostBytes: number }
   readonly answers: Readonly<Record<string, Answer>>
+  /** Of which a caller needs one, where callers have to prove who they are. */
+  readonly permissions?: ReadonlyArray<string>
   /** Statuses of errors that are this operation's own. */
   readonly errors?: ReadonlyArray<number>
 }

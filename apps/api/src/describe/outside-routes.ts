@@ -1,20 +1,16 @@
 import { type Context, Hono } from "hono"
+import { ApiError } from "../http/api-error.ts"
 import type { Authentication } from "../http/auth.ts"
-import { ApiError } from "../http/render-error.ts"
+import type { Env } from "../http/env.ts"
+import type { Exposition } from "../http/observation.ts"
+import { answer } from "../http/reply.ts"
 import { isLoopback, isLoopbackUrl } from "../settings/loopback.ts"
 import { referencePage, referencePageFile, referencePageFiles } from "./reference-page.ts"
-import { type Env, answer } from "../http/reply.ts"
-
-/** The figures of the service as Prometheus reads them. */
-export interface Exposition {
-  readonly visibleTo: "loopback" | "on"
-  readonly text: () => Promise<string>
-}
 
 /** What decides about the description of the service. */
 export interface Outside {
   readonly authentication: Authentication | undefined
-  readonly isLocal: boolean
+  readonly hasControls: boolean
   readonly etag: boolean
   readonly isGateway: boolean
   readonly exposition: Exposition | undefined
@@ -34,7 +30,7 @@ const isFromThisMachine = (c: Context<Env>): boolean => {
 }
 
 /** Routes by which people and machines find out what the service is and how it does; none of them shows a tenant's data. */
-export const outsideRoutes = ({ authentication, isLocal, isGateway, etag, exposition }: Outside): Hono<Env> => {
+export const outsideRoutes = ({ authentication, hasControls, isGateway, etag, exposition }: Outside): Hono<Env> => {
   let document: Promise<string> | undefined
 
   const routes = new Hono<Env>()
@@ -44,10 +40,10 @@ export const outsideRoutes = ({ authentication, isLocal, isGateway, etag, exposi
         JSON.stringify(
           openApiDocument({
             isAuthenticated: authentication !== undefined,
-            isLocal,
+            hasControls,
             isGateway,
             hasEtags: etag,
-            hasMetrics: exposition !== undefined
+            hasExposition: exposition !== undefined
           })
         )
       )

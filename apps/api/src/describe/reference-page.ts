@@ -28,7 +28,7 @@ const page = `<!doctype html>
 `
 
 // Without `validatorUrl`, the document is sent to nobody.
-const start = `SwaggerUIBundle({
+export const start = `SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
   validatorUrl: null,

@@ -8,15 +8,15 @@ import {
   properties,
   writableMembers
 } from "@workanywhere/domain"
-import type { shownCall } from "../rehearsal/calls.ts"
-import { faultScriptSchema } from "../rehearsal/fault-script.ts"
-import { enumTypeName } from "../graph/enum-types.ts"
-import { fleetSchema } from "../rehearsal/control-routes.ts"
 import { longestKey } from "../graph/address.ts"
-import { batchSchema } from "../http/batch.ts"
 import { type Declared, type EdmType, reportTypes } from "../graph/csdl.ts"
-import { routes } from "../graph/target.ts"
+import { enumTypeName } from "../graph/device-property.ts"
+import { targetNames } from "../graph/target.ts"
+import { batchSchema } from "../http/batch.ts"
 import type { Finding, Judgement, Verdict } from "../rehearsal/caller-verdict.ts"
+import type { shownCall } from "../rehearsal/calls.ts"
+import { fleetSchema } from "../rehearsal/control-routes.ts"
+import { faultScriptSchema } from "../rehearsal/fault-script.ts"
 
 /** A JSON Schema of draft 2020-12, which is OpenAPI 3.1's as well. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -153,7 +153,7 @@ const metricBody: Schema = {
 
 /** What the schemas depend on. */
 interface SchemaChoice {
-  readonly isLocal: boolean
+  readonly hasControls: boolean
   readonly isGateway?: boolean
 }
 
@@ -229,7 +229,7 @@ const call: Fields<ReturnType<typeof shownCall>> = {
   caller: object({ tenant: text, app: text }, ["tenant", "app"]),
   method: text,
   path: text,
-  route: { type: "string", enum: [...routes] },
+  route: { type: "string", enum: targetNames },
   metricId: text,
   deviceId: text,
   batchItem: text,
@@ -308,7 +308,7 @@ export const schemas = (choice: SchemaChoice): Readonly<Record<string, Schema>> 
   DeviceManagement: object({ "@odata.context": context, id: described(text, "The tenant.") }, ["@odata.context", "id"]),
   Probe: object({ status: { type: "string", enum: ["up", "ready"] } }, ["status"]),
   ...errors(choice),
-  ...(choice.isLocal ? local() : {})
+  ...(choice.hasControls ? local() : {})
 })
 
 /** The device in the request on Microsoft's page for the update. */

@@ -1,12 +1,12 @@
 import { type Described, type Operations, body, inPath, json } from "./operation.ts"
-import { schemaRef } from "./schemas.ts"
 import { referencePageFiles } from "./reference-page.ts"
+import { schemaRef } from "./schemas.ts"
 
 const ofLocal = { tag: "Rehearsal" }
 const script = json(schemaRef("FaultScript"))
 
 /** What callers on the same machine may do with a service that asks nobody who they are. */
-export const localOperations: Operations = {
+export const controlOperations: Operations = {
   "/_local/reset": {
     post: {
       ...ofLocal,
@@ -102,7 +102,7 @@ const ofService = { tag: "Service" }
 const probe = json(schemaRef("Probe"))
 
 /** By what one finds out about the service itself. */
-export const serviceOperations = ({ hasMetrics }: Described): Operations => ({
+export const serviceOperations = ({ hasExposition }: Described): Operations => ({
   "/healthz": {
     get: {
       ...ofService,
@@ -120,7 +120,7 @@ export const serviceOperations = ({ hasMetrics }: Described): Operations => ({
       errors: [503]
     }
   },
-  ...(hasMetrics
+  ...(hasExposition
     ? {
         "/metrics": {
           get: {

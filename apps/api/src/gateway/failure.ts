@@ -1,8 +1,8 @@
 import type { GraphErrorCode } from "@workanywhere/domain"
 import type { GraphError } from "@workanywhere/graph-client"
-import type { WriteOutcome } from "./audit.ts"
+import { ApiError } from "../http/api-error.ts"
 import type { Authentication } from "../http/auth.ts"
-import { ApiError } from "../http/render-error.ts"
+import type { WriteOutcome } from "./audit.ts"
 
 /** An upstream did not do what it was asked to. */
 export class UpstreamFailure extends ApiError {

@@ -1,25 +1,29 @@
 import { X509Certificate, createPrivateKey } from "node:crypto"
 import { readFile } from "node:fs/promises"
-import type { Hono } from "hono"
-import { type Surroundings, appOver, silent } from "../app.ts"
-import { type Audit, openAudit } from "./audit.ts"
+import type { Authentication } from "../http/auth.ts"
+import type { Backend } from "../http/backend.ts"
+import { silent } from "../http/log.ts"
 import type { Settings } from "../settings/config.ts"
+import { StartError } from "../settings/start-error.ts"
+import { type Audit, openAudit } from "./audit.ts"
 import { gatewayBackend } from "./routes.ts"
-import { writesTo } from "./writes.ts"
 import { type Proof, type UpstreamOptions, openUpstream } from "./upstream.ts"
-import type { Env } from "../http/reply.ts"
-import { StartError } from "../service.ts"
+import { writesTo } from "./writes.ts"
 
-/** A gateway without a port. */
+/** What stands behind the routes of a gateway. */
 export interface Gateway {
-  readonly app: Hono<Env>
+  readonly backend: Backend
   /** Ends what is under way upstream, and closes the log of writes. */
   readonly close: () => Promise<void>
 }
 
 /** What a gateway works with besides its settings. */
-export interface GatewayOptions
-  extends Surroundings, Pick<UpstreamOptions, "credentialOptions" | "deadline" | "tracer"> {}
+export interface GatewayOptions extends Partial<
+  Pick<UpstreamOptions, "credentialOptions" | "deadline" | "log" | "tracer">
+> {
+  /** How its callers prove who they are. */
+  readonly authentication?: Authentication | undefined
+}
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -66,19 +70,17 @@ const auditAt = async ({ audit, upstreamWrites }: Settings): Promise<Audit | und
   }
 }
 
-/** The service as a gateway to the Graph of its settings. */
+/** Opens the way to the Graph of the settings. */
 export const openGateway = async (
   settings: UpstreamOptions["settings"],
-  { credentialOptions, deadline, tracer, ...surroundings }: GatewayOptions = {}
+  { authentication, log = silent, ...options }: GatewayOptions = {}
 ): Promise<Gateway> => {
-  const { authentication, log = silent } = surroundings
   const proof = await proofOf(settings)
   const audit = await auditAt(settings)
   const onBehalfOf = settings.upstreamAuth === "on-behalf-of" ? authentication : undefined
-  const upstream = openUpstream({ settings, proof, log, onBehalfOf, credentialOptions, deadline, tracer })
-  const backend = gatewayBackend(upstream, writesTo(upstream, audit, log), settings.upstreamRoutes)
+  const upstream = openUpstream({ ...options, settings, proof, log, onBehalfOf })
   return {
-    app: appOver(backend, surroundings),
+    backend: gatewayBackend(upstream, writesTo(upstream, audit, log), settings.upstreamRoutes),
     close: async () => {
       await upstream.close()
       await audit?.close()

@@ -1,8 +1,7 @@
 import type { Context } from "hono"
-import { longestUrl } from "../http/admission.ts"
-import { ApiError } from "../http/render-error.ts"
-import { originOf } from "../graph/address.ts"
-import type { Env } from "../http/reply.ts"
+import { longestUrl, originOf } from "../graph/address.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Env } from "../http/env.ts"
 import { type Fields, isFields } from "./request.ts"
 
 /** The annotations that hold addresses; after the name of a property, they say the same of it. */

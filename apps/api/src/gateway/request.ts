@@ -1,54 +1,22 @@
+import { type GraphRouteName, type GraphVersion, pathOf, routes } from "@workanywhere/domain"
 import type { Answered } from "@workanywhere/graph-client"
 import type { Context } from "hono"
-import { includeUnknownMembers } from "../local/devices.ts"
+import { includeUnknownMembers, preferencesOf } from "../graph/preferences.ts"
+import type { Env } from "../http/env.ts"
 import type { Passed } from "./upstream.ts"
-import { type Version, inParentheses, metricsPath } from "../graph/address.ts"
-import { preferencesOf } from "../graph/preferences.ts"
-import type { Env } from "../http/reply.ts"
-import { modelsPath, readinessPath, summaryPath } from "../local/reports.ts"
-
-/** The addresses that requests are passed on to, with names in place of keys. */
-const templates = {
-  metrics: `/${metricsPath}`,
-  metric: `/${metricsPath}/{metricId}`,
-  devices: `/${metricsPath}/{metricId}/metricDevices`,
-  count: `/${metricsPath}/{metricId}/metricDevices/$count`,
-  device: `/${metricsPath}/{metricId}/metricDevices/{deviceId}`,
-  readiness: `/${readinessPath}`,
-  models: `/${modelsPath}`,
-  model: `/${modelsPath}/{modelId}`,
-  summary: `/${summaryPath}`
-} as const
-
-/** One of the addresses that requests are passed on to. */
-export type Address = keyof typeof templates
 
 /** What stands in an address in place of the names. */
 export type Keys = Readonly<Record<string, string>>
 
-/**
- * A key behind the name of its collection. Stricter than `encodeURIComponent`, because quotes and parentheses would be
- * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`.
- */
-const segment = (key: string): string => {
-  if (key.startsWith("$")) return inParentheses(key)
-  const encoded = encodeURIComponent(key).replaceAll(
-    /[!'()*]/g,
-    (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`
-  )
-  return `/${encoded}`
-}
-
 /** An address of the upstream below a version; the query is passed on as it is spelled. */
 export const addressOf = (
-  version: Version,
-  address: Address,
+  version: GraphVersion,
+  route: GraphRouteName,
   keys: Keys,
   query = ""
 ): Pick<Passed, "version" | "url" | "template"> => {
-  const template = templates[address]
-  const path = template.replaceAll(/\/\{(\w+)\}/g, (_, name: string) => segment(keys[name] ?? ""))
-  return { version, template, url: query === "" ? path : `${path}?${query}` }
+  const path = pathOf(route, keys)
+  return { version, template: routes[route].path, url: query === "" ? path : `${path}?${query}` }
 }
 
 const present = (values: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>

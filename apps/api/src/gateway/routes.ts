@@ -1,35 +1,31 @@
+import { type GraphRouteName, type GraphVersion, inParentheses } from "@workanywhere/domain"
 import { parseDeviceUpdate } from "@workanywhere/domain"
 import type { Answered } from "@workanywhere/graph-client"
 import { type Context, Hono } from "hono"
-import type { Backend } from "../app.ts"
-import { acceptsText } from "../graph/device-body.ts"
+import { metricsPath } from "../graph/address.ts"
+import { rootOf } from "../http/request-target.ts"
+import { acceptsText } from "../graph/content-type.ts"
+import { filterOf } from "../graph/device-filter.ts"
 import { deviceOrder } from "../graph/device-order.ts"
-import { filterOf, newDeviceIn } from "../local/devices.ts"
-import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
-import { ApiError, jsonBody, only } from "../http/render-error.ts"
-import { type Writes, creation } from "./writes.ts"
-import type { Upstream } from "./upstream.ts"
-import { parseMetric, selectable, standingStays } from "../local/metrics.ts"
-import { isStanding } from "../store/metric-store.ts"
-import { type Version, inParentheses, metricsPath, rootOf } from "../graph/address.ts"
-import { batchRoutes } from "../http/batch.ts"
-import { countWanted, pageSize, queryOf, queryOptions, selectedProperties, skippedRows } from "../graph/query.ts"
+import { isStanding, parseMetric, selectable } from "../graph/metric.ts"
 import { preferencesOf } from "../graph/preferences.ts"
-import { readdressing } from "./readdress.ts"
-import { type Env, answer, reply } from "../http/reply.ts"
-import {
-  modelType,
-  modelsPath,
-  readinessPath,
-  readinessType,
-  selectedOf,
-  summaryPath,
-  summaryType
-} from "../local/reports.ts"
+import { countWanted, pageSize, queryOf, queryOptions, selectedProperties, skippedRows } from "../graph/query.ts"
+import { modelType, readinessType, selectedOf, summaryType } from "../graph/report.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Backend } from "../http/backend.ts"
+import { batchRoutes } from "../http/batch.ts"
+import { jsonBody, newDeviceIn } from "../http/body.ts"
+import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
+import type { Env } from "../http/env.ts"
+import { answer, reply } from "../http/reply.ts"
+import { otherMethods, otherMethodsOfMetric, patternOf, standingStays } from "../http/router.ts"
 import { serviceRoutes } from "../http/service-document.ts"
-import { UpstreamFailure } from "./failure.ts"
-import { type Address, type Keys, addressOf, appliedIn, isFields, passedHeaders, resourceIn } from "./request.ts"
 import type { UpstreamRoute } from "../settings/upstream.ts"
+import { UpstreamFailure } from "./failure.ts"
+import { readdressing } from "./readdress.ts"
+import { type Keys, addressOf, appliedIn, isFields, passedHeaders, resourceIn } from "./request.ts"
+import type { Upstream } from "./upstream.ts"
+import { type Writes, creation } from "./writes.ts"
 
 const jsonTypeOf = ({ headers }: Answered): string | undefined => {
   const type = headers["content-type"]
@@ -72,7 +68,7 @@ export const gatewayBackend = (
     }
   }
 
-  const newAddress = (c: Context<Env>, version: Version, answered: Answered, collection: string): string => {
+  const newAddress = (c: Context<Env>, version: GraphVersion, answered: Answered, collection: string): string => {
     const { location } = answered.headers
     if (location !== undefined) return readdressing(c, upstream.origin).address(location)
     const resource = resourceIn(answered.body)
@@ -80,12 +76,12 @@ export const gatewayBackend = (
     return `${rootOf(c, version)}/${collection}${inParentheses(id)}`
   }
 
-  const routes = (version: Version): Hono<Env> => {
-    const get = (c: Context<Env>, address: Address, keys: Keys, headers = passedHeaders(c)): Promise<Answered> =>
+  const routes = (version: GraphVersion): Hono<Env> => {
+    const get = (c: Context<Env>, address: GraphRouteName, keys: Keys, headers = passedHeaders(c)): Promise<Answered> =>
       upstream.send(c, { method: "GET", ...addressOf(version, address, keys, queryOf(c.req.url)), headers })
 
     /** Not modified is no failure. */
-    const single = async (c: Context<Env>, address: Address, keys: Keys): Promise<Response> => {
+    const single = async (c: Context<Env>, address: GraphRouteName, keys: Keys): Promise<Response> => {
       try {
         return found(c, entityOf(c, await get(c, address, keys)))
       } catch (error) {
@@ -94,7 +90,7 @@ export const gatewayBackend = (
       }
     }
 
-    const list = async (c: Context<Env>, address: Address, keys: Keys): Promise<Response> => {
+    const list = async (c: Context<Env>, address: GraphRouteName, keys: Keys): Promise<Response> => {
       const { applied = [], body, contentType } = entityOf(c, await get(c, address, keys))
       return reply(c, 200, body, {
         ...(contentType === undefined ? {} : { "content-type": contentType }),
@@ -102,18 +98,13 @@ export const gatewayBackend = (
       })
     }
 
-    const collectionPath = `/${metricsPath}` as const
-    const metricPath = `${collectionPath}/:metricId` as const
-    const devicesPath = `${metricPath}/metricDevices` as const
-    const devicePath = `${devicesPath}/:deviceId` as const
-
     return new Hono<Env>()
-      .get(collectionPath, async (c) => {
+      .get(patternOf("metrics"), async (c) => {
         requireAllowed("metrics")
         selectable(pageOptions(c, []).select)
         return list(c, "metrics", {})
       })
-      .post(collectionPath, async (c) => {
+      .post(patternOf("metrics"), async (c) => {
         requireWrite("metrics")
         queryOptions(c.req.url, [])
         const body = await jsonBody(c, parseMetric)
@@ -121,21 +112,21 @@ export const gatewayBackend = (
         const answered = await writes.send(c, writing)
         return created(c, newAddress(c, version, answered, metricsPath), entityOf(c, answered))
       })
-      .all(collectionPath, only("GET, HEAD, POST"))
+      .all(patternOf("metrics"), otherMethods("metrics"))
 
-      .get(metricPath, async (c) => {
+      .get(patternOf("metric"), async (c) => {
         requireAllowed("metric")
         selectable(queryOptions(c.req.url, ["select"]).select)
         return single(c, "metric", c.req.param())
       })
-      .patch(metricPath, async (c) => {
+      .patch(patternOf("metric"), async (c) => {
         requireWrite("metric")
         queryOptions(c.req.url, [])
         const body = await jsonBody(c, parseMetric)
         const writing = { version, address: "metric", method: "PATCH", keys: c.req.param(), body } as const
         return changed(c, entityOf(c, await writes.send(c, { ...writing, changes: creation(body) })))
       })
-      .delete(metricPath, async (c) => {
+      .delete(patternOf("metric"), async (c) => {
         requireAllowed("metric")
         const keys = c.req.param()
         queryOptions(c.req.url, [])
@@ -144,11 +135,9 @@ export const gatewayBackend = (
         await writes.send(c, { version, address: "metric", method: "DELETE", keys, changes: creation({}) })
         return deleted(c)
       })
-      .all(metricPath, (c, next) =>
-        only(isStanding(c.req.param("metricId")) ? "GET, HEAD, PATCH" : "DELETE, GET, HEAD, PATCH")(c, next)
-      )
+      .all(patternOf("metric"), otherMethodsOfMetric)
 
-      .get(devicesPath, async (c) => {
+      .get(patternOf("devices"), async (c) => {
         requireAllowed("devices")
         const { count, filter, orderby, select } = pageOptions(c, ["count", "filter", "orderby"])
         selectedProperties(select)
@@ -157,7 +146,7 @@ export const gatewayBackend = (
         countWanted(count)
         return list(c, "devices", c.req.param())
       })
-      .post(devicesPath, async (c) => {
+      .post(patternOf("devices"), async (c) => {
         requireWrite("devices")
         queryOptions(c.req.url, [])
         const keys = c.req.param()
@@ -167,9 +156,9 @@ export const gatewayBackend = (
         const collection = `${metricsPath}${inParentheses(keys.metricId)}/metricDevices`
         return created(c, newAddress(c, version, answered, collection), entityOf(c, answered))
       })
-      .all(devicesPath, only("GET, HEAD, POST"))
+      .all(patternOf("devices"), otherMethods("devices"))
 
-      .get(`${devicesPath}/$count`, async (c) => {
+      .get(patternOf("count"), async (c) => {
         requireAllowed("count")
         filterOf(queryOptions(c.req.url, ["filter"]).filter, preferencesOf(c.req.header("prefer")))
         if (!acceptsText(c.req.header("accept"))) {
@@ -188,14 +177,14 @@ export const gatewayBackend = (
           ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
         })
       })
-      .all(`${devicesPath}/$count`, only("GET, HEAD"))
+      .all(patternOf("count"), otherMethods("count"))
 
-      .get(devicePath, async (c) => {
+      .get(patternOf("device"), async (c) => {
         requireAllowed("device")
         selectedProperties(queryOptions(c.req.url, ["select"]).select)
         return single(c, "device", c.req.param())
       })
-      .patch(devicePath, async (c) => {
+      .patch(patternOf("device"), async (c) => {
         requireWrite("device")
         const keys = c.req.param()
         queryOptions(c.req.url, [])
@@ -204,7 +193,7 @@ export const gatewayBackend = (
         const writing = { version, address: "device", method: "PATCH", keys, body, changes } as const
         return changed(c, entityOf(c, await writes.send(c, writing)))
       })
-      .delete(devicePath, async (c) => {
+      .delete(patternOf("device"), async (c) => {
         requireWrite("device")
         const keys = c.req.param()
         queryOptions(c.req.url, [])
@@ -212,35 +201,35 @@ export const gatewayBackend = (
         await writes.send(c, { version, address: "device", method: "DELETE", keys, changes })
         return deleted(c)
       })
-      .all(devicePath, only("DELETE, GET, HEAD, PATCH"))
+      .all(patternOf("device"), otherMethods("device"))
 
-      .get(`/${readinessPath}`, async (c) => {
+      .get(patternOf("readiness"), async (c) => {
         requireAllowed("readiness")
         selectedOf(queryOptions(c.req.url, ["select"]).select, readinessType)
         return single(c, "readiness", {})
       })
-      .all(`/${readinessPath}`, only("GET, HEAD"))
+      .all(patternOf("readiness"), otherMethods("readiness"))
 
-      .get(`/${modelsPath}`, async (c) => {
+      .get(patternOf("models"), async (c) => {
         requireAllowed("models")
         selectedOf(pageOptions(c, []).select, modelType)
         return list(c, "models", {})
       })
-      .all(`/${modelsPath}`, only("GET, HEAD"))
+      .all(patternOf("models"), otherMethods("models"))
 
-      .get(`/${modelsPath}/:modelId`, async (c) => {
+      .get(patternOf("model"), async (c) => {
         requireAllowed("models")
         selectedOf(queryOptions(c.req.url, ["select"]).select, modelType)
         return single(c, "model", c.req.param())
       })
-      .all(`/${modelsPath}/:modelId`, only("GET, HEAD"))
+      .all(patternOf("model"), otherMethods("model"))
 
-      .get(`/${summaryPath}`, async (c) => {
+      .get(patternOf("summary"), async (c) => {
         requireAllowed("summary")
         selectedOf(queryOptions(c.req.url, ["select"]).select, summaryType)
         return single(c, "summary", {})
       })
-      .all(`/${summaryPath}`, only("GET, HEAD"))
+      .all(patternOf("summary"), otherMethods("summary"))
   }
 
   return {
@@ -248,7 +237,7 @@ export const gatewayBackend = (
       new Hono<Env>()
         .route("/", serviceRoutes(version))
         .route("/", routes(version))
-        .use("/$batch", (_, next) => {
+        .use(patternOf("batch"), (_, next) => {
           requireAllowed("batch")
           return next()
         })

@@ -1,12 +1,13 @@
+import type { GraphVersion } from "@workanywhere/domain"
 import type { TokenCredentialOptions } from "@azure/identity"
 import {
   type Answered,
   type BatchOutcome,
+  type GraphClientOptions,
+  type TokenSource,
   CurrentFlow,
   GraphClient,
-  type GraphClientOptions,
   GraphError,
-  type TokenSource,
   publishedBudget,
   timesAsFast
 } from "@workanywhere/graph-client"
@@ -25,20 +26,18 @@ import * as Tracer from "effect/Tracer"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { HttpClient } from "effect/http/HttpClient"
 import type { Context as RequestContext } from "hono"
-import type { Log } from "../app.ts"
-import type { WriteOutcome } from "./audit.ts"
-import type { Settings } from "../settings/config.ts"
-import { localTenant } from "../store/device-store.ts"
-import { ApiError } from "../http/render-error.ts"
-import type { Version } from "../graph/address.ts"
+import { ApiError } from "../http/api-error.ts"
 import type { Dispatch } from "../http/batch.ts"
-import type { Env } from "../http/reply.ts"
+import { type Env, sharedTenant } from "../http/env.ts"
+import type { Log } from "../http/log.ts"
+import type { Settings } from "../settings/config.ts"
+import type { WriteOutcome } from "./audit.ts"
 import { type OnBehalfOf, UpstreamFailure, failureOf } from "./failure.ts"
 
 /** A request for the upstream. */
 export interface Passed {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  readonly version: Version
+  readonly version: GraphVersion
   /** Below the version, with its query. */
   readonly url: string
   /** The path with names in place of keys. */
@@ -101,7 +100,7 @@ const readyWithin = Duration.seconds(5)
 
 /** For whom a client asks: equal when its fields are. */
 class ClientKey extends Data.Class<{
-  readonly version: Version
+  readonly version: GraphVersion
   readonly tenant: string
   readonly assertion: Redacted.Redacted | undefined
 }> {}
@@ -209,10 +208,10 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
 
   const tenantOf = (c: RequestContext<Env>): string => {
     const tenant = c.get("tenant")
-    return tenant === localTenant ? (upstreamTenant ?? localTenant) : tenant
+    return tenant === sharedTenant ? (upstreamTenant ?? sharedTenant) : tenant
   }
 
-  const keyOf = (c: RequestContext<Env>, version: Version): ClientKey => {
+  const keyOf = (c: RequestContext<Env>, version: GraphVersion): ClientKey => {
     if (upstreamAuth !== "on-behalf-of") return new ClientKey({ version, tenant: tenantOf(c), assertion: undefined })
     if (c.get("user") === undefined) {
       throw new ApiError(
@@ -332,15 +331,17 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     }
   }
 
+  /** What the items of batches are sent with. */
+  const bundles = new WeakMap<Request, Bundle>()
+
   const sent = async (c: RequestContext<Env>, request: Passed): Promise<Answered> => {
     const key = keyOf(c, request.version)
-    // Missing when the app is called with nothing but a request.
-    const bundle = (c.env as Env["Bindings"] | undefined)?.bundle
+    const bundle = bundles.get(c.req.raw)
     return bundle === undefined ? alone(c, key, request) : bundle.send(key, request)
   }
 
   const probe = Effect.gen(function* () {
-    const [tenant = upstreamTenant ?? localTenant] = settings.tenants
+    const [tenant = upstreamTenant ?? sharedTenant] = settings.tenants
     const token =
       upstreamAuth === "client-credentials" ? tokensFor(options)({ tenant, assertion: undefined }) : undefined
     const layer = GraphClient.layer({
@@ -389,7 +390,10 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     },
     bundled: (c, dispatch) => {
       const bundle = makeBundle(c)
-      return (request, bindings) => bundle.during(async () => dispatch(request, { ...bindings, bundle }))
+      return (request, bindings) => {
+        bundles.set(request, bundle)
+        return bundle.during(async () => dispatch(request, bindings))
+      }
     },
     ready: async () => {
       if (probed === undefined || Date.now() >= probed.at + readyForMillis) {

@@ -1,23 +1,23 @@
+import type { GraphRouteName, GraphVersion } from "@workanywhere/domain"
 import type { DeviceUpdate } from "@workanywhere/domain"
 import type { Answered } from "@workanywhere/graph-client"
 import type { Context } from "hono"
-import type { Log } from "../app.ts"
+import { includeUnknownMembers } from "../graph/preferences.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Env } from "../http/env.ts"
+import type { Log } from "../http/log.ts"
 import type { Audit, Ending, Intent } from "./audit.ts"
-import { includeUnknownMembers } from "../local/devices.ts"
-import { ApiError } from "../http/render-error.ts"
-import type { Upstream } from "./upstream.ts"
-import type { Version } from "../graph/address.ts"
-import type { Env } from "../http/reply.ts"
 import { UpstreamFailure } from "./failure.ts"
-import { type Address, type Keys, addressOf, isFields, passedHeaders, resourceIn } from "./request.ts"
+import { type Keys, addressOf, isFields, passedHeaders, resourceIn } from "./request.ts"
+import type { Upstream } from "./upstream.ts"
 
 /** What a write changes, as it stands in the log of writes. */
 export type Changes = Pick<Intent, "old" | "oldUnknownBecause" | "changes">
 
 /** A write, and what the log says of it. */
 interface Writing {
-  readonly version: Version
-  readonly address: Address
+  readonly version: GraphVersion
+  readonly address: GraphRouteName
   readonly method: "POST" | "PATCH" | "DELETE"
   readonly keys?: Keys
   readonly body?: object
@@ -31,7 +31,7 @@ export interface Writes {
   /** Sends a write between two records of it; it is not sent when the first cannot be kept. */
   readonly send: (c: Context<Env>, writing: Writing) => Promise<Answered>
   /** From a device as the upstream shows it now to what an update makes of it; without an update, it goes away. */
-  readonly changesTo: (c: Context<Env>, version: Version, keys: Keys, update?: DeviceUpdate) => Promise<Changes>
+  readonly changesTo: (c: Context<Env>, version: GraphVersion, keys: Keys, update?: DeviceUpdate) => Promise<Changes>
 }
 
 const propertiesOf = (body: object): ReadonlyArray<readonly [string, unknown]> =>

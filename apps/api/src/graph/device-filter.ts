@@ -9,9 +9,9 @@ import {
   unknownFutureValue,
   writableMembers
 } from "@workanywhere/domain"
-import { deviceProperty } from "./device-property.ts"
-import { enumTypeName } from "./enum-types.ts"
+import { deviceProperty, enumTypeName } from "./device-property.ts"
 import { type Comparison, type Expression, type Literal, filterError, parseFilter } from "./filter-syntax.ts"
+import { type Preferences, includeUnknownMembers } from "./preferences.ts"
 
 /** A value of a device, or one that is made of it; null when the value it is made of is null. */
 export type Operand =
@@ -249,3 +249,6 @@ export const deviceFilter = (text: string, { unknownMembers }: { readonly unknow
 
   return condition(parseFilter(text))
 }
+
+export const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
+  filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })

@@ -6,8 +6,8 @@ import {
   property,
   unknownFutureValue
 } from "@workanywhere/domain"
+import { QueryFault } from "./query-fault.ts"
 import { deviceProperty } from "./device-property.ts"
-import { ApiError } from "../http/render-error.ts"
 
 /** One of the properties that devices are sorted by. */
 export interface OrderKey {
@@ -27,8 +27,8 @@ export const orderById: Order = [{ property: "id", descending: false }]
 /** The longest `$orderby`, in characters. */
 export const longestOrder = 4_096
 
-const orderError = (problem: string): ApiError =>
-  new ApiError("BadRequest", `The query option '$orderby' is not understood: ${problem}.`)
+const orderError = (problem: string): QueryFault =>
+  new QueryFault(`The query option '$orderby' is not understood: ${problem}.`)
 
 const keyOf = (text: string): OrderKey => {
   const [name = "", direction = "asc", ...rest] = text.trim().split(/\s+/)

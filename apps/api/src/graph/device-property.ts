@@ -1,11 +1,17 @@
-import { type Property, deviceODataType, nearMiss, property, propertyNames } from "@workanywhere/domain"
-import { ApiError } from "../http/render-error.ts"
+import {
+  type Property,
+  type PropertyKind,
+  deviceODataType,
+  nearMiss,
+  property,
+  propertyNames
+} from "@workanywhere/domain"
+import { QueryFault } from "./query-fault.ts"
 
 /** There is no such property; in OData's words (reference 6.2). */
-export const noProperty = (name: string, names: ReadonlyArray<string>, type: string): ApiError => {
+export const noProperty = (name: string, names: ReadonlyArray<string>, type: string): QueryFault => {
   const meant = nearMiss(name, names)
-  return new ApiError(
-    "BadRequest",
+  return new QueryFault(
     `Could not find a property named '${name.slice(0, 60)}' on type '${type}'${meant === undefined ? "" : `; did you mean '${meant}'?`}`
   )
 }
@@ -16,3 +22,13 @@ export const deviceProperty = (name: string): Property => {
   if (known === undefined) throw noProperty(name, propertyNames, deviceODataType.slice(1))
   return known
 }
+
+/** How Graph names the types of values that are not OData's own; the namespace stands before it (reference 1.3). */
+const enumTypeNames = {
+  upgradeEligibility: "microsoft.graph.operatingSystemUpgradeEligibility",
+  healthState: "microsoft.graph.userExperienceAnalyticsHealthState"
+} as const satisfies Partial<Record<PropertyKind, string>>
+
+/** The type of a property's values when it is an enum. */
+export const enumTypeName = (kind: PropertyKind): string | undefined =>
+  kind === "upgradeEligibility" || kind === "healthState" ? enumTypeNames[kind] : undefined

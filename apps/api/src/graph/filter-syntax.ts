@@ -1,4 +1,4 @@
-import { ApiError } from "../http/render-error.ts"
+import { QueryFault } from "./query-fault.ts"
 
 /** How two values can stand to each other. */
 export type Comparison = "eq" | "ne" | "gt" | "ge" | "lt" | "le"
@@ -29,9 +29,8 @@ export type Expression =
   | { readonly is: "and" | "or"; readonly of: ReadonlyArray<Expression>; readonly at: number }
 
 /** A filter that cannot be read or understood; says where, and repeats no value that the caller wrote. */
-export const filterError = (at: number, problem: string): ApiError =>
-  new ApiError(
-    "BadRequest",
+export const filterError = (at: number, problem: string): QueryFault =>
+  new QueryFault(
     `The query option '$filter' is not understood at character ${at}: ${problem}${problem.endsWith("?") ? "" : "."}`
   )
 
@@ -101,7 +100,7 @@ const literalOf = ({ kind, word, text, at }: Token): Literal | undefined => {
  */
 export const parseFilter = (text: string): Expression => {
   if (text.length > longestFilter) {
-    throw new ApiError("BadRequest", `The query option '$filter' is longer than ${longestFilter} characters.`)
+    throw new QueryFault(`The query option '$filter' is longer than ${longestFilter} characters.`)
   }
   const tokens = tokensOf(text)
   let position = 0

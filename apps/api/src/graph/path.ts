@@ -1,52 +1,48 @@
+import { type GraphVersion, type Route, type RouteName, routeNames, routes } from "@workanywhere/domain"
 import { getPath } from "hono/utils/url"
-import { referencePageFiles } from "../describe/reference-page.ts"
+
+/** What the service has besides Graph, for people and machines that look at the service itself. */
+const ownPaths = ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/{file}", "/metrics"] as const
 
 /** A place in the tree of what is addressed: what may follow it by name, and what follows it as a key. */
 interface Place {
-  readonly segments?: Segments
-  readonly key?: Place
+  /** The route of Graph that ends here. */
+  route?: RouteName
+  /** By their names in lower case, each with the name as the routes spell it. */
+  readonly segments: Map<string, readonly [name: string, place: Place]>
+  key?: Place
 }
 
-/** Places by their names in lower case, each with the name as the routes spell it. */
-type Segments = ReadonlyMap<string, readonly [name: string, place: Place]>
+const newPlace = (): Place => ({ segments: new Map() })
 
-const segments = (places: Readonly<Record<string, Place>>): Segments =>
-  new Map(Object.entries(places).map((entry) => [entry[0].toLowerCase(), entry]))
+/** The ways to call a function without parameters: with its namespace or without, with `()` or without. */
+const spellingsOf = (name: string, isFunction: boolean): ReadonlyArray<string> =>
+  isFunction ? [name, `${name}()`, `microsoft.graph.${name}`, `microsoft.graph.${name}()`] : [name]
 
-/** A function without parameters, in each way to call it: with its namespace or without, with `()` or without. */
-const functions = (name: string): Segments =>
-  new Map(
-    [name, `${name}()`, `microsoft.graph.${name}`, `microsoft.graph.${name}()`].map((spelling) => [
-      spelling.toLowerCase(),
-      [name, {}]
-    ])
-  )
-
-const metricDevices: Place = { segments: segments({ $count: {} }), key: {} }
-const metrics: Place = { key: { segments: segments({ metricDevices }) } }
-const deviceManagement: Place = {
-  segments: new Map([
-    ...segments({
-      userExperienceAnalyticsWorkFromAnywhereMetrics: metrics,
-      userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric: {},
-      userExperienceAnalyticsWorkFromAnywhereModelPerformance: { key: {} }
-    }),
-    ...functions("userExperienceAnalyticsSummarizeWorkFromAnywhereDevices")
-  ])
+/** The place of a template below another one, made where it is not there. */
+const placeAt = (start: Place, template: string, isFunction = false): Place => {
+  let place = start
+  for (const name of template.split("/").filter((part) => part !== "")) {
+    if (name.startsWith("{")) {
+      place.key ??= newPlace()
+      place = place.key
+    } else {
+      const next = place.segments.get(name.toLowerCase())?.[1] ?? newPlace()
+      for (const spelling of spellingsOf(name, isFunction)) place.segments.set(spelling.toLowerCase(), [name, next])
+      place = next
+    }
+  }
+  return place
 }
-const version: Place = { segments: segments({ deviceManagement, $metadata: {}, $batch: {} }) }
-const docs: Place = { segments: segments(Object.fromEntries(referencePageFiles.map((file) => [file, {}]))) }
-const root: Place = {
-  segments: segments({
-    beta: version,
-    "v1.0": version,
-    healthz: {},
-    readyz: {},
-    "openapi.json": {},
-    docs,
-    metrics: {}
-  })
+
+const version = newPlace()
+for (const name of routeNames) {
+  const { isFunction, path }: Route = routes[name]
+  placeAt(version, path, isFunction).route = name
 }
+const root = newPlace()
+root.segments.set("beta", ["beta", version]).set("v1.0", ["v1.0", version])
+for (const path of ownPaths) placeAt(root, path)
 
 const decoded = (text: string): string => {
   if (!text.includes("%")) return text
@@ -70,7 +66,7 @@ type Walk =
 
 /**
  * Follows segments through the tree. Names match in any case, and both ways to write a key are the same place:
- * `metricDevices('id')` and `metricDevices/id` (reference 3).
+ * `metricDevices('id')` and `metricDevices/id` (docs/fidelity.md, F1).
  */
 const follow = (path: string, start: Place, startPath: string): Walk => {
   let place = start
@@ -78,7 +74,7 @@ const follow = (path: string, start: Place, startPath: string): Walk => {
   for (const raw of path.split("/")) {
     const segment = decoded(raw)
     const parenthesis = segment.indexOf("(")
-    const plain = place.segments?.get(segment.toLowerCase())
+    const plain = place.segments.get(segment.toLowerCase())
     if (plain !== undefined) {
       canonical += `/${plain[0]}`
       place = plain[1]
@@ -86,7 +82,7 @@ const follow = (path: string, start: Place, startPath: string): Walk => {
       canonical += `/${encodeURIComponent(segment)}`
       place = place.key
     } else if (parenthesis > 0 && segment.endsWith(")")) {
-      const owner = place.segments?.get(segment.slice(0, parenthesis).toLowerCase())
+      const owner = place.segments.get(segment.slice(0, parenthesis).toLowerCase())
       const key = keyIn(segment.slice(parenthesis))
       if (owner?.[1].key === undefined || key === "") return { found: false, segment }
       canonical += `/${owner[0]}/${encodeURIComponent(key)}`
@@ -123,4 +119,32 @@ export const odataPath = (request: Request): string => {
 export const unknownSegment = (path: string): string | undefined => {
   const end = walk(path)
   return end.found ? undefined : end.segment
+}
+
+/** Whether a path, spelled as {@link odataPath} does, is one of the service's own and none of Graph's. */
+export const isOwnPath = (path: string): boolean => ownPaths.some((own) => own === path) || /^\/docs\/[^/]+$/.test(path)
+
+/** What an address of Graph names. */
+export interface Addressed {
+  readonly version: GraphVersion
+  readonly route: RouteName
+  /** The keys in it, by the names that the route's path has for them. */
+  readonly keys: Readonly<Record<string, string>>
+}
+
+/**
+ * What a path names that is spelled as {@link odataPath} does; `undefined` for one that no route of Graph has. A key is
+ * not decoded before it is known to be one: the key `$count` is not the name.
+ */
+export const addressed = (path: string): Addressed | undefined => {
+  const [, root = "", ...parts] = path.split("/")
+  if (root !== "beta" && root !== "v1.0") return undefined
+  let place: Place | undefined = version
+  for (const part of parts) if (part !== "") place = place?.segments.get(part.toLowerCase())?.[1] ?? place?.key
+  if (place?.route === undefined) return undefined
+  const names = routes[place.route].path.split("/").slice(1)
+  const keys = names.flatMap((name, at) =>
+    name.startsWith("{") ? [[name.slice(1, -1), decoded(parts[at] ?? "")]] : []
+  )
+  return { version: root, route: place.route, keys: Object.fromEntries(keys) }
 }

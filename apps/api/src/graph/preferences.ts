@@ -17,3 +17,5 @@ export const preferencesOf = (header: string | undefined): Preferences => {
   }
   return preferences
 }
+
+export const includeUnknownMembers = "include-unknown-enum-members"

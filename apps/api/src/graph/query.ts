@@ -1,8 +1,8 @@
 import type { PropertyName } from "@workanywhere/domain"
-import { longestUrl } from "../http/admission.ts"
+import { QueryFault } from "./query-fault.ts"
+import { longestUrl } from "./address.ts"
 import type { Position } from "./device-order.ts"
 import { deviceProperty } from "./device-property.ts"
-import { ApiError } from "../http/render-error.ts"
 import type { PageTokens } from "./page-token.ts"
 import type { Preferences } from "./preferences.ts"
 
@@ -57,9 +57,9 @@ export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): 
     if (option === undefined) continue
     const known = served.find((one) => one === option)
     if (known === undefined) {
-      throw new ApiError("BadRequest", `The query option '$${option.slice(0, 60)}' is not supported on this resource.`)
+      throw new QueryFault(`The query option '$${option.slice(0, 60)}' is not supported on this resource.`)
     }
-    if (options[known] !== undefined) throw new ApiError("BadRequest", `The query option '$${known}' is given twice.`)
+    if (options[known] !== undefined) throw new QueryFault(`The query option '$${known}' is given twice.`)
     options[known] = value
   }
   return options
@@ -75,7 +75,7 @@ export const selectedNames = <Name extends string>(
 ): ReadonlyArray<Name> | undefined => {
   if (select === undefined) return undefined
   if (select.length > longestSelect) {
-    throw new ApiError("BadRequest", `The query option '$select' is longer than ${longestSelect} characters.`)
+    throw new QueryFault(`The query option '$select' is longer than ${longestSelect} characters.`)
   }
   const names = select.split(",").map((name) => name.trim())
   if (names.includes("*")) return undefined
@@ -92,7 +92,7 @@ export const largestPageSize = 999
 
 const wholeNumber = (option: ServedOption, text: string): number => {
   if (!/^\d+$/.test(text)) {
-    throw new ApiError("BadRequest", `The query option '$${option}' requires a non-negative integer.`)
+    throw new QueryFault(`The query option '$${option}' requires a non-negative integer.`)
   }
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
 }
@@ -113,7 +113,7 @@ export const pageSize = (
 export const skippedRows = ({ skip, skiptoken }: QueryOptions): number => {
   if (skip === undefined) return 0
   if (skiptoken !== undefined) {
-    throw new ApiError("BadRequest", "The query options '$skip' and '$skiptoken' cannot be given together.")
+    throw new QueryFault("The query options '$skip' and '$skiptoken' cannot be given together.")
   }
   return wholeNumber("skip", skip)
 }
@@ -122,7 +122,7 @@ export const skippedRows = ({ skip, skiptoken }: QueryOptions): number => {
 export const countWanted = (count: string | undefined): boolean => {
   if (count === undefined || /^false$/i.test(count)) return false
   if (/^true$/i.test(count)) return true
-  throw new ApiError("BadRequest", "The query option '$count' requires 'true' or 'false'.")
+  throw new QueryFault("The query option '$count' requires 'true' or 'false'.")
 }
 
 /** The options that a link repeats: with others it would continue another query. */
@@ -139,10 +139,7 @@ export const startOfPage = (skiptoken: string | undefined, tokens: PageTokens): 
   if (skiptoken === undefined) return undefined
   const position = tokens.open(skiptoken)
   if (position === undefined) {
-    throw new ApiError(
-      "BadRequest",
-      "The query option '$skiptoken' is not one that this service has made for this query."
-    )
+    throw new QueryFault("The query option '$skiptoken' is not one that this service has made for this query.")
   }
   return position
 }
@@ -155,8 +152,7 @@ export const nextLink = (url: string, skiptoken: string): string => {
   const path = url.split("?", 1)[0]
   const link = `${path}?${[...kept, `$skiptoken=${skiptoken}`].join("&")}`
   if (link.length > longestUrl) {
-    throw new ApiError(
-      "BadRequest",
+    throw new QueryFault(
       `The link to the next page would be longer than the ${longestUrl} characters that are accepted; ` +
         "use a shorter query, or an '$orderby' of shorter texts."
     )

@@ -1,13 +1,13 @@
-import type { Context } from "hono"
-import type { Env } from "../http/reply.ts"
+import { type RouteName, routeNames } from "@workanywhere/domain"
+import { addressed } from "./path.ts"
 
-/** Kinds of routes, as rules and reports name them. */
-export const routes = ["metrics", "metric", "devices", "device", "batch", "other"] as const
+/** Names of routes, as rules and reports have them; what no route of Graph has is `other`. */
+export const targetNames: ReadonlyArray<RouteName | "other"> = [...routeNames, "other"]
 
 /** What a request is aimed at, read from its address and method alone. */
 export interface RouteTarget {
   readonly method: string
-  readonly route: (typeof routes)[number]
+  readonly route: (typeof targetNames)[number]
   readonly metricId?: string
   readonly deviceId?: string
   /** The `$skiptoken`, when the request follows a link to a next page. */
@@ -16,25 +16,16 @@ export interface RouteTarget {
   readonly batchItem?: string
 }
 
-const decoded = (key: string): string => {
-  if (!key.includes("%")) return key
-  try {
-    return decodeURIComponent(key)
-  } catch {
-    return key
-  }
-}
-
-/** The path is the one way to spell it that the routes have: both ways to write a key are one here. */
+/** What a path names, spelled the one way the routes have. */
 export const placeOf = (path: string): Pick<RouteTarget, "route" | "metricId" | "deviceId"> => {
-  const [, , first, metrics, metricId, devices, deviceId, more] = path.split("/")
-  if (first === "$batch") return { route: "batch" }
-  if (metrics !== "userExperienceAnalyticsWorkFromAnywhereMetrics" || more !== undefined) return { route: "other" }
-  if (metricId === undefined) return { route: "metrics" }
-  if (devices === undefined) return { route: "metric", metricId: decoded(metricId) }
-  if (devices !== "metricDevices" || deviceId?.startsWith("$") === true) return { route: "other" }
-  if (deviceId === undefined) return { route: "devices", metricId: decoded(metricId) }
-  return { route: "device", metricId: decoded(metricId), deviceId: decoded(deviceId) }
+  const found = addressed(path)
+  if (found === undefined) return { route: "other" }
+  const { deviceId, metricId } = found.keys
+  return {
+    route: found.route,
+    ...(metricId === undefined ? {} : { metricId }),
+    ...(deviceId === undefined ? {} : { deviceId })
+  }
 }
 
 /** The value of a query option that is given in any case, with or without its `$`. */
@@ -46,28 +37,4 @@ export const optionIn = (url: string, option: "select" | "skiptoken" | "top"): s
     if (lower === option || lower === `$${option}`) return value
   }
   return undefined
-}
-
-/** The item of a batch that a request is. */
-export const batchItemOf = (c: Context<Env>): Env["Bindings"]["batchItem"] =>
-  (c.env as Env["Bindings"] | undefined)?.batchItem
-
-const readTarget = (c: Context<Env>): RouteTarget => {
-  const skiptoken = optionIn(c.req.url, "skiptoken")
-  const batchItem = batchItemOf(c)
-  return {
-    method: c.req.method,
-    ...placeOf(c.req.path),
-    ...(skiptoken === undefined ? {} : { skiptoken }),
-    ...(batchItem === undefined ? {} : { batchItem: batchItem.id })
-  }
-}
-
-/** Where a request is aimed at. */
-export const targetOf = (c: Context<Env>): RouteTarget => {
-  const known = c.get("target")
-  if (known !== undefined) return known
-  const target = readTarget(c)
-  c.set("target", target)
-  return target
 }

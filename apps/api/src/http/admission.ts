@@ -1,18 +1,12 @@
+import { permissionsFor } from "@workanywhere/domain"
 import type { Context } from "hono"
-import type { Authentication } from "./auth.ts"
-import { ApiError } from "./render-error.ts"
+import { longestUrl } from "../graph/address.ts"
+import { addressed, isOwnPath, unknownSegment } from "../graph/path.ts"
 import { isLoopbackUrl } from "../settings/loopback.ts"
-import { unknownSegment } from "../graph/path.ts"
-import { permissionsFor } from "./permissions.ts"
-import type { Env } from "./reply.ts"
-
-/** In characters; also what a link in an answer must fit into. */
-export const longestUrl = 8_192
-
-/** Asked by machines and people that have no token; nothing of these says anything of a tenant. */
-const open: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json", "/docs", "/metrics"])
-
-const isOpen = (path: string): boolean => open.has(path) || path.startsWith("/docs/")
+import { ApiError } from "./api-error.ts"
+import type { Authentication } from "./auth.ts"
+import type { Env } from "./env.ts"
+import { noRoute } from "./router.ts"
 
 // A URL may have more in its host, such as quotes; but the links of answers begin with it.
 const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
@@ -52,7 +46,9 @@ const refuseForeignPage = (c: Context<Env>): void => {
 
 const authorize = async (c: Context<Env>, { callerOf, challenge }: Authentication): Promise<void> => {
   const { tenant, app, user, permissions } = await callerOf(c.req.header("authorization"))
-  const needed = permissionsFor(c.req.method, c.req.path)
+  const aim = addressed(c.req.path)
+  // What is no address of Graph is refused as such, whatever its sender may do.
+  const needed = aim === undefined ? [] : permissionsFor(aim.route, c.req.method, aim.version)
   if (needed.length > 0 && !needed.some((permission) => permissions.has(permission))) {
     throw new ApiError(
       "Forbidden",
@@ -63,17 +59,6 @@ const authorize = async (c: Context<Env>, { callerOf, challenge }: Authenticatio
   c.set("tenant", tenant)
   c.set("app", app)
   c.set("user", user)
-}
-
-/** No route has the path, or none has it for the method. */
-export const noRoute = (path: string): ApiError => {
-  const segment = unknownSegment(path)
-  return new ApiError(
-    "BadRequest",
-    segment === undefined
-      ? "No OData route is served for this path and method."
-      : `Resource not found for the segment '${segment}'.`
-  )
 }
 
 const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): Promise<void> => {
@@ -96,7 +81,9 @@ export const admission = (
       throw new ApiError("uriTooLong", `The URL is longer than the ${longestUrl} characters that are accepted.`)
     }
     refuseForeignRoot(c)
-    if (authentication !== undefined) return isOpen(c.req.path) ? undefined : authorizeUnlessNowhere(c, authentication)
+    // Asked by machines and people that have no token, the service's own paths say nothing of a tenant.
+    if (authentication !== undefined)
+      return isOwnPath(c.req.path) ? undefined : authorizeUnlessNowhere(c, authentication)
     refuseForeignPage(c)
     return undefined
   }

@@ -11,7 +11,7 @@ import {
 } from "jose"
 import { clouds, personalTenant } from "../settings/clouds.ts"
 import type { Settings } from "../settings/config.ts"
-import { ApiError } from "./render-error.ts"
+import { ApiError } from "./api-error.ts"
 
 /** Who sent a request, as its token proves. */
 interface Caller {

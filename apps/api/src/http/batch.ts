@@ -1,11 +1,16 @@
+import type { GraphVersion } from "@workanywhere/domain"
 import type { GraphErrorDetail } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import * as z from "zod"
-import { ApiError, jsonOf, only, renderError } from "./render-error.ts"
-import { type Version, rootOf } from "../graph/address.ts"
-import { odataPath } from "../graph/path.ts"
+import { rootOf } from "./request-target.ts"
+import { addressed, odataPath } from "../graph/path.ts"
 import { queryOptions } from "../graph/query.ts"
-import { type Env, reply } from "./reply.ts"
+import { ApiError } from "./api-error.ts"
+import { jsonOf } from "./body.ts"
+import type { Env } from "./env.ts"
+import { renderError } from "./render-error.ts"
+import { reply } from "./reply.ts"
+import { otherMethods, patternOf } from "./router.ts"
 
 /** Answers a request as the service does that a batch came to: with all its checks. */
 export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
@@ -182,7 +187,7 @@ const itemAnswer = async (id: string, response: Response): Promise<ItemAnswer> =
 }
 
 /** The route of batches under one root; `dispatchOf` gives what answers the items of one batch. */
-export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
+export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
   const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
     const root = new URL(`${rootOf(c, version)}/`)
     const url = new URL(root.href + item.url.replace(/^\//, ""))
@@ -191,14 +196,14 @@ export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => D
       return renderError(c, new ApiError("BadRequest", "The address of the request leads out of the version."))
     }
     const request = requestOf(c, url, item)
-    if (odataPath(request) === `/${version}/$batch`) {
+    if (addressed(odataPath(request))?.route === "batch") {
       return renderError(c, new ApiError("BadRequest", "A batch cannot be part of a batch."))
     }
     return dispatch(request, { ...c.env, batchItem: { id: item.id, of: c.get("requestId"), span: c.get("span") } })
   }
 
   return new Hono<Env>()
-    .post("/$batch", async (c) => {
+    .post(patternOf("batch"), async (c) => {
       queryOptions(c.req.url, [])
       const items = itemsOf(await jsonOf(c, largestBatchBytes))
       const answers = new Map<string, Promise<ItemAnswer>>()
@@ -229,5 +234,5 @@ export const batchRoutes = (version: Version, dispatchOf: (c: Context<Env>) => D
       await Promise.all([...byKey.keys()].map(answerTo))
       return reply(c, 200, { responses })
     })
-    .all("/$batch", only("POST"))
+    .all(patternOf("batch"), otherMethods("batch"))
 }

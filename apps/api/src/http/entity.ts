@@ -1,7 +1,7 @@
 import type { Context } from "hono"
-import { isKnown } from "../local/etag.ts"
 import { preferencesOf } from "../graph/preferences.ts"
-import { type Env, answer, reply, replyJson } from "./reply.ts"
+import type { Env } from "./env.ts"
+import { answer, reply, replyJson } from "./reply.ts"
 
 /** One entity, as an answer shows it. */
 export interface Entity {
@@ -55,3 +55,16 @@ export const changed = (c: Context<Env>, entity: Entity): Response => afterWrite
 
 /** Says that an entity is gone. */
 export const deleted = (c: Context<Env>): Response => answer(c, 204, null, {})
+
+/** Whether a header with etags means this one; a star means anything that is there. */
+export const means = (header: string, etag: string | undefined): boolean => {
+  if (header.trim() === "*") return true
+  const opaque = etag?.replace(/^W\//, "")
+  return opaque !== undefined && header.match(/"[^"]*"/g)?.some((tag) => tag === opaque) === true
+}
+
+/** Whether the caller has a device already, as it is now. */
+export const isKnown = (c: Context<Env>, etag: string | undefined): boolean => {
+  const noneMatch = c.req.header("if-none-match")
+  return noneMatch !== undefined && means(noneMatch, etag)
+}

@@ -1,6 +1,6 @@
 import type { Context } from "hono"
 import { matchedRoutes } from "hono/route"
-import type { Env } from "./reply.ts"
+import type { Env } from "./env.ts"
 
 /** What is known of a request when its answer is there. */
 interface Observed {
@@ -36,4 +36,10 @@ export const routeOf = (c: Context<Env>): string | undefined => {
   // Middleware ends in an asterisk. Of two routes for a path, such as those of `$count` and of a key, the first answers.
   for (const { path } of matchedRoutes(c)) if (!path.endsWith("*")) return templateOf(path)
   return undefined
+}
+
+/** The figures of the service as Prometheus reads them. */
+export interface Exposition {
+  readonly visibleTo: "loopback" | "on"
+  readonly text: () => Promise<string>
 }

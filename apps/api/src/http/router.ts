@@ -1,6 +1,12 @@
+import { type RouteName, methodsOf, routes } from "@workanywhere/domain"
+import type { Handler } from "hono"
 import type { Result, Router } from "hono/router"
 import { RegExpRouter } from "hono/router/reg-exp-router"
 import { TrieRouter } from "hono/router/trie-router"
+import { isStanding } from "../graph/metric.ts"
+import { unknownSegment } from "../graph/path.ts"
+import { ApiError } from "./api-error.ts"
+import type { Env } from "./env.ts"
 
 const isCount = (path: string): boolean => path.endsWith("/$count")
 
@@ -20,3 +26,47 @@ export const quickRouter = <T>(): Router<T> => {
     match: (method: string, path: string): Result<T> => (isCount(path) ? whole : quick).match(method, path)
   }
 }
+
+type PatternOf<Path extends string> = Path extends `${infer Start}{${infer Key}}${infer Rest}`
+  ? `${Start}:${Key}${PatternOf<Rest>}`
+  : Path
+
+/** The path of a route as Hono has it: `:id` in the place of `{id}`. */
+export const patternOf = <Name extends RouteName>(name: Name): PatternOf<(typeof routes)[Name]["path"]> =>
+  routes[name].path.replaceAll(/\{(\w+)\}/g, ":$1") as PatternOf<(typeof routes)[Name]["path"]>
+
+/** Answers every method that no handler before has taken, with those that are served. */
+export const only =
+  (methods: ReadonlyArray<string>): Handler<Env> =>
+  (c) => {
+    const allow = methods.join(", ")
+    throw new ApiError("Request_BadRequest", `The method ${c.req.method} is not served here, only ${allow}.`, {
+      headers: { allow }
+    })
+  }
+
+/** Answers the methods that a route does not serve. */
+export const otherMethods = (name: RouteName): Handler<Env> => only(methodsOf(name))
+
+const methodsOfStanding = methodsOf("metric").filter((method) => method !== "DELETE")
+
+/** As {@link otherMethods} of a metric: those that every tenant has cannot be deleted. */
+export const otherMethodsOfMetric: Handler<Env, PatternOf<(typeof routes)["metric"]["path"]>> = (c, next) =>
+  only(isStanding(c.req.param("metricId")) ? methodsOfStanding : methodsOf("metric"))(c, next)
+
+/** No route has the path, or none has it for the method. */
+export const noRoute = (path: string): ApiError => {
+  const segment = unknownSegment(path)
+  return new ApiError(
+    "BadRequest",
+    segment === undefined
+      ? "No OData route is served for this path and method."
+      : `Resource not found for the segment '${segment}'.`
+  )
+}
+
+/** A standing metric cannot be deleted. */
+export const standingStays = (id: string): ApiError =>
+  new ApiError("Request_BadRequest", `The metric '${id}' belongs to every tenant and cannot be deleted.`, {
+    headers: { allow: methodsOfStanding.join(", ") }
+  })

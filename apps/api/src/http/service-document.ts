@@ -1,34 +1,36 @@
+import type { GraphVersion } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
-import { only } from "./render-error.ts"
-import { type Version, rootOf } from "../graph/address.ts"
+import { rootOf } from "./request-target.ts"
 import { metadataDocument } from "../graph/csdl.ts"
 import { queryOptions } from "../graph/query.ts"
-import { type Env, answer, reply } from "./reply.ts"
+import type { Env } from "./env.ts"
+import { answer, reply } from "./reply.ts"
+import { otherMethods, patternOf } from "./router.ts"
 
 /** The routes by which an OData client finds out what there is under one root. */
-export const serviceRoutes = (version: Version): Hono<Env> => {
+export const serviceRoutes = (version: GraphVersion): Hono<Env> => {
   const contextOf = (c: Context<Env>): string => `${rootOf(c, version)}/$metadata`
   const metadata = metadataDocument()
 
   return new Hono<Env>()
-    .get("/", (c) => {
+    .get(patternOf("serviceDocument"), (c) => {
       queryOptions(c.req.url, [])
       return reply(c, 200, {
         "@odata.context": contextOf(c),
         value: [{ name: "deviceManagement", kind: "Singleton", url: "deviceManagement" }]
       })
     })
-    .all("/", only("GET, HEAD"))
+    .all(patternOf("serviceDocument"), otherMethods("serviceDocument"))
 
-    .get("/$metadata", (c) => {
+    .get(patternOf("metadata"), (c) => {
       queryOptions(c.req.url, [])
       return answer(c, 200, metadata, { "content-type": "application/xml" })
     })
-    .all("/$metadata", only("GET, HEAD"))
+    .all(patternOf("metadata"), otherMethods("metadata"))
 
-    .get("/deviceManagement", (c) => {
+    .get(patternOf("deviceManagement"), (c) => {
       queryOptions(c.req.url, [])
       return reply(c, 200, { "@odata.context": `${contextOf(c)}#deviceManagement/$entity`, id: c.get("tenant") })
     })
-    .all("/deviceManagement", only("GET, HEAD"))
+    .all(patternOf("deviceManagement"), otherMethods("deviceManagement"))
 }

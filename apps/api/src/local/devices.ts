@@ -1,23 +1,22 @@
 import {
   type Device,
-  type NewDevice,
+  type GraphVersion,
   type PropertyName,
   type WholeDevice,
   deviceODataType,
+  inParentheses,
   parseDeviceUpdate,
-  parseNewDevice,
   wholeDevice
 } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
-import { type Writing, acceptedOf, acceptsText, isAsStored, jsonType, writtenDevice } from "../graph/device-body.ts"
-import { type Filter, deviceFilter } from "../graph/device-filter.ts"
+import { metricsPath } from "../graph/address.ts"
+import { rootOf } from "../http/request-target.ts"
+import { acceptedOf, acceptsText, jsonType } from "../graph/content-type.ts"
+import { type Writing, isAsStored, writtenDevice } from "../graph/device-body.ts"
+import { filterOf } from "../graph/device-filter.ts"
 import { deviceOrder, positionOf } from "../graph/device-order.ts"
-import { type Collection, type DeviceStore, type Written, collectionOf } from "../store/device-store.ts"
-import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
-import { ApiError, jsonBody, only } from "../http/render-error.ts"
-import { type EtagOf, expectation, noEtag, unexpected } from "./etag.ts"
-import { noMetric, requireMetric } from "./metrics.ts"
-import { type Version, inParentheses, isAddressable, longestKey, metricsPath, rootOf } from "../graph/address.ts"
+import { pageTokens } from "../graph/page-token.ts"
+import { type Preferences, includeUnknownMembers, preferencesOf } from "../graph/preferences.ts"
 import {
   continuedOptions,
   countWanted,
@@ -28,15 +27,27 @@ import {
   skippedRows,
   startOfPage
 } from "../graph/query.ts"
-import { pageTokens } from "../graph/page-token.ts"
-import { type Preferences, preferencesOf } from "../graph/preferences.ts"
-import { permittedUpdate, refuseReadOnly } from "../rehearsal/profile.ts"
+import { ApiError } from "../http/api-error.ts"
+import { jsonBody, newDeviceIn } from "../http/body.ts"
+import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
+import type { Env } from "../http/env.ts"
+import { reply, replyJson } from "../http/reply.ts"
+import { otherMethods, patternOf } from "../http/router.ts"
+import {
+  type Collection,
+  type DeviceStore,
+  type Expectation,
+  type Written,
+  collectionOf
+} from "../store/device-store.ts"
+import { type EtagOf, expectation, noEtag, unexpected } from "./etag.ts"
+import { noMetric, requireMetric } from "./metrics.ts"
+import { readOnly } from "./read-only.ts"
 import { type ListAnswer, recentAnswers } from "./recent-answers.ts"
-import { type Env, reply, replyJson } from "../http/reply.ts"
 
 const contextOf = (
   c: Context<Env>,
-  version: Version,
+  version: GraphVersion,
   metricId: string,
   selected: ReadonlyArray<PropertyName> | undefined
 ): string => {
@@ -46,11 +57,9 @@ const contextOf = (
 
 const devicesOf = (metricId: string): string => `${metricsPath}${inParentheses(metricId)}/metricDevices`
 
-export const includeUnknownMembers = "include-unknown-enum-members"
-
 const writingFor = (
   c: Context<Env>,
-  version: Version,
+  version: GraphVersion,
   metricId: string,
   preferences: Preferences,
   selected?: ReadonlyArray<PropertyName>
@@ -73,9 +82,6 @@ const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record
   }
 }
 
-export const filterOf = (filter: string | undefined, preferences: Preferences): Filter | undefined =>
-  filter === undefined ? undefined : deviceFilter(filter, { unknownMembers: preferences.has(includeUnknownMembers) })
-
 const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: string): Promise<Collection> => {
   await requireMetric(store, c.get("tenant"), metricId)
   return collectionOf(c.get("tenant"), metricId)
@@ -90,28 +96,14 @@ const withHead = (head: object, json: string): string => {
   return front === "{" ? json : `${front},${json.slice("{".length)}`
 }
 
-/** The device in a body, whose id, if it has one, can be part of an address. */
-export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {
-  const device = await jsonBody(c, parseNewDevice)
-  if (device.id !== undefined && !isAddressable(device.id)) {
-    const message = `id: expected a text of 1 to ${longestKey} characters, or leave it out`
-    throw new ApiError("ModelValidationFailure", `The body does not fit the model: ${message}.`, {
-      details: [{ code: "malformedText", message, target: "id" }]
-    })
-  }
-  return device
-}
-
 const asNewDevice = async (c: Context<Env>): Promise<WholeDevice> => {
   const { id = crypto.randomUUID(), ...device } = await newDeviceIn(c)
   return wholeDevice({ ...device, id })
 }
 
 /** The routes of metric devices under one root. */
-export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagOf = noEtag): Hono<Env> => {
+export const deviceRoutes = (version: GraphVersion, store: DeviceStore, etagOf: EtagOf = noEtag): Hono<Env> => {
   const recent = recentAnswers(store.version)
-  const collectionPath = `/${metricsPath}/:metricId/metricDevices` as const
-  const devicePath = `${collectionPath}/:deviceId` as const
 
   /** A device as it stands in a body, with its etag if it has one. */
   const tagged = (writing: Writing, device: WholeDevice): Device & { readonly "@odata.etag"?: string } => {
@@ -148,7 +140,14 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
     return written
   }
 
-  const list = async (c: Context<Env, typeof collectionPath>): Promise<ListAnswer> => {
+  /** What an update would find that is not to be made. */
+  const unwritten = async (collection: Collection, deviceId: string, expected?: Expectation): Promise<Written> => {
+    const device = await store.find(collection, deviceId)
+    if (device === undefined) return undefined
+    return expected === undefined || expected(device) ? { device, json: undefined } : "changed"
+  }
+
+  const list = async (c: Context<Env, ReturnType<typeof patternOf<"devices">>>): Promise<ListAnswer> => {
     const metricId = c.req.param("metricId")
     const collection = await collectionFor(c, store, metricId)
     const options = queryOptions(c.req.url, ["count", "filter", "orderby", "select", "skip", "skiptoken", "top"])
@@ -182,13 +181,13 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
   }
 
   return new Hono<Env>()
-    .get(collectionPath, async (c) => {
+    .get(patternOf("devices"), async (c) => {
       const asked = [c.get("tenant"), c.req.url, c.req.header("accept") ?? "", c.req.header("prefer") ?? ""]
-      const { body, headers, nextLink: link } = await recent(asked.join(" "), () => list(c))
+      const { body, headers, nextLink: link } = await recent(JSON.stringify(asked), () => list(c))
       if (link !== undefined) c.set("nextLink", link)
       return replyJson(c, 200, body, headers)
     })
-    .post(collectionPath, async (c) => {
+    .post(patternOf("devices"), async (c) => {
       const metricId = c.req.param("metricId")
       const collection = await collectionFor(c, store, metricId)
       queryOptions(c.req.url, [])
@@ -202,9 +201,9 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const address = `${rootOf(c, version)}/${devicesOf(metricId)}${inParentheses(device.id)}`
       return created(c, address, entity(c, metricId, entityWriting(c, metricId), device))
     })
-    .all(collectionPath, only("GET, HEAD, POST"))
+    .all(patternOf("devices"), otherMethods("devices"))
 
-    .get(`${collectionPath}/$count`, async (c) => {
+    .get(patternOf("count"), async (c) => {
       const collection = await collectionFor(c, store, c.req.param("metricId"))
       const { filter } = queryOptions(c.req.url, ["filter"])
       const preferences = preferencesOf(c.req.header("prefer"))
@@ -215,9 +214,9 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
       return reply(c, 200, total, { "content-type": "text/plain", ...applied })
     })
-    .all(`${collectionPath}/$count`, only("GET, HEAD"))
+    .all(patternOf("count"), otherMethods("count"))
 
-    .get(devicePath, async (c) => {
+    .get(patternOf("device"), async (c) => {
       const { metricId, deviceId } = c.req.param()
       const collection = await collectionFor(c, store, metricId)
       const selected = selectedProperties(queryOptions(c.req.url, ["select"]).select)
@@ -227,24 +226,28 @@ export const deviceRoutes = (version: Version, store: DeviceStore, etagOf: EtagO
       if (device === undefined) throw noDevice(metricId, deviceId)
       return found(c, entity(c, metricId, writing, device))
     })
-    .patch(devicePath, async (c) => {
+    .patch(patternOf("device"), async (c) => {
       const { metricId, deviceId } = c.req.param()
       const collection = await collectionFor(c, store, metricId)
       queryOptions(c.req.url, [])
       const update = await jsonBody(c, parseDeviceUpdate)
-      const written = await store.update(collection, deviceId, permittedUpdate(c, update), expectation(c, etagOf))
-      const after = writtenTo(written, metricId, deviceId)
-      refuseReadOnly(c, update)
+      const expected = expectation(c, etagOf)
       const writing = entityWriting(c, metricId)
+      if (c.get("readOnly") !== "accept") {
+        const before = writtenTo(await unwritten(collection, deviceId, expected), metricId, deviceId)
+        if (c.get("readOnly") === "reject") throw readOnly(c, update)
+        return changed(c, entity(c, metricId, writing, before.device))
+      }
+      const after = writtenTo(await store.update(collection, deviceId, update, expected), metricId, deviceId)
       // The device is read from its JSON only where it has to be.
       return changed(c, entity(c, metricId, writing, (isStoredJson(writing) ? after.json : undefined) ?? after.device))
     })
-    .delete(devicePath, async (c) => {
+    .delete(patternOf("device"), async (c) => {
       const { metricId, deviceId } = c.req.param()
       const collection = await collectionFor(c, store, metricId)
       queryOptions(c.req.url, [])
       writtenTo(await store.remove(collection, deviceId, expectation(c, etagOf)), metricId, deviceId)
       return deleted(c)
     })
-    .all(devicePath, only("DELETE, GET, HEAD, PATCH"))
+    .all(patternOf("device"), otherMethods("device"))
 }

@@ -1,9 +1,10 @@
 import { hash } from "node:crypto"
 import { type WholeDevice, propertyNames } from "@workanywhere/domain"
 import type { Context } from "hono"
+import { ApiError } from "../http/api-error.ts"
+import { means } from "../http/entity.ts"
+import type { Env } from "../http/env.ts"
 import type { Expectation } from "../store/device-store.ts"
-import { ApiError } from "../http/render-error.ts"
-import type { Env } from "../http/reply.ts"
 
 /** The etag of a device: the same for the same content, so that no store has to keep it. */
 export type EtagOf = (device: WholeDevice) => string | undefined
@@ -17,13 +18,6 @@ export const contentEtag: EtagOf = (device) => {
 /** Graph's rows were never seen with one (reference 6.5). */
 export const noEtag: EtagOf = () => undefined
 
-/** Whether a header with etags means this one; a star means anything that is there. */
-const means = (header: string, etag: string | undefined): boolean => {
-  if (header.trim() === "*") return true
-  const opaque = etag?.replace(/^W\//, "")
-  return opaque !== undefined && header.match(/"[^"]*"/g)?.some((tag) => tag === opaque) === true
-}
-
 /** What a request expects of the device that it is about; `undefined` when it expects nothing. */
 export const expectation = (c: Context<Env>, etagOf: EtagOf): Expectation | undefined => {
   const match = c.req.header("if-match")
@@ -33,12 +27,6 @@ export const expectation = (c: Context<Env>, etagOf: EtagOf): Expectation | unde
     const etag = etagOf(device)
     return (match === undefined || means(match, etag)) && (noneMatch === undefined || !means(noneMatch, etag))
   }
-}
-
-/** Whether the caller has a device already, as it is now. */
-export const isKnown = (c: Context<Env>, etag: string | undefined): boolean => {
-  const noneMatch = c.req.header("if-none-match")
-  return noneMatch !== undefined && means(noneMatch, etag)
 }
 
 /** A device is not what the request expects. */

@@ -1,25 +1,19 @@
+import type { GraphVersion } from "@workanywhere/domain"
 import { hash } from "node:crypto"
 import { type Page, standingMetrics } from "@workanywhere/domain"
 import type { FleetFigures, ModelPerformance } from "@workanywhere/domain/figures"
 import { type Context, Hono } from "hono"
-import { noProperty } from "../graph/device-property.ts"
-import { type DeviceStore, standingCollection } from "../store/device-store.ts"
-import { ApiError, only } from "../http/render-error.ts"
-import { type Version, rootOf } from "../graph/address.ts"
-import { type ReportType, reportProperties } from "../graph/csdl.ts"
-import { continuedOptions, nextLink, pageSize, queryOptions, selectedNames, startOfPage } from "../graph/query.ts"
+import { rootOf } from "../http/request-target.ts"
+import type { ReportType } from "../graph/csdl.ts"
 import { pageTokens } from "../graph/page-token.ts"
 import { preferencesOf } from "../graph/preferences.ts"
-import { type Env, reply } from "../http/reply.ts"
-
-export const readinessType = "userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric"
-export const modelType = "userExperienceAnalyticsWorkFromAnywhereModelPerformance"
-export const summaryType = "userExperienceAnalyticsWorkFromAnywhereDevicesSummary"
-
-// Graph names the two navigation properties as their types, and the function in words of its own.
-export const readinessPath = `deviceManagement/${readinessType}`
-export const modelsPath = `deviceManagement/${modelType}`
-export const summaryPath = "deviceManagement/userExperienceAnalyticsSummarizeWorkFromAnywhereDevices"
+import { continuedOptions, nextLink, pageSize, queryOptions, startOfPage } from "../graph/query.ts"
+import { modelType, modelsPath, readinessPath, readinessType, selectedOf, summaryType } from "../graph/report.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Env } from "../http/env.ts"
+import { reply } from "../http/reply.ts"
+import { otherMethods, patternOf } from "../http/router.ts"
+import { type DeviceStore, standingCollection } from "../store/device-store.ts"
 
 /** The figures of a tenant's devices, counted one device after the other: as many as there are, in little memory. */
 const figuresOf = async (store: DeviceStore, tenant: string): Promise<FleetFigures> => {
@@ -31,7 +25,7 @@ const figuresOf = async (store: DeviceStore, tenant: string): Promise<FleetFigur
   return figures.result(tally)
 }
 
-/** What a model's row is sorted by; a page starts behind one of these. */
+/** What a model's row is sorted by; a page starts behind one of these. No name holds a NUL: it cannot be stored. */
 const placeOf = ({ manufacturer, model }: ModelPerformance): string => `${manufacturer ?? ""}\0${model ?? ""}`
 
 /** Microsoft does not say what the key of a model is: ours follows from its names, and is the same everywhere. */
@@ -46,22 +40,15 @@ const modelRows = ({ modelPerformance }: FleetFigures) =>
 const projected = (row: object, selected: ReadonlyArray<string> | undefined): object =>
   selected === undefined ? row : Object.fromEntries(selected.map((name) => [name, Reflect.get(row, name)]))
 
-export const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray<string> | undefined =>
-  selectedNames(select, (name) => {
-    const names: ReadonlyArray<string> = reportProperties[type]
-    if (!names.includes(name)) throw noProperty(name, names, `microsoft.graph.${type}`)
-    return name
-  })
-
 const selectIn = (c: Context<Env>, type: ReportType) => selectedOf(queryOptions(c.req.url, ["select"]).select, type)
 
 /** The routes of the reports under one root. All are about the devices that the standing metrics show. */
-export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> => {
+export const reportRoutes = (version: GraphVersion, store: DeviceStore): Hono<Env> => {
   const context = (c: Context<Env>, of: string, selected: ReadonlyArray<string> | undefined): string =>
     `${rootOf(c, version)}/$metadata#${of}${selected === undefined ? "" : `(${selected.join(",")})`}`
 
   return new Hono<Env>()
-    .get(`/${readinessPath}`, async (c) => {
+    .get(patternOf("readiness"), async (c) => {
       const selected = selectIn(c, readinessType)
       const { hardwareReadiness } = await figuresOf(store, c.get("tenant"))
       return reply(c, 200, {
@@ -70,9 +57,9 @@ export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
         ...projected({ id: standingMetrics[0], ...hardwareReadiness }, selected)
       })
     })
-    .all(`/${readinessPath}`, only("GET, HEAD"))
+    .all(patternOf("readiness"), otherMethods("readiness"))
 
-    .get(`/${modelsPath}`, async (c) => {
+    .get(patternOf("models"), async (c) => {
       const options = queryOptions(c.req.url, ["select", "skiptoken", "top"])
       const selected = selectedOf(options.select, modelType)
       const { size, preferenceApplied } = pageSize(options.top, preferencesOf(c.req.header("prefer")))
@@ -89,9 +76,9 @@ export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
       }
       return reply(c, 200, page, preferenceApplied ? { "preference-applied": `odata.maxpagesize=${size}` } : {})
     })
-    .all(`/${modelsPath}`, only("GET, HEAD"))
+    .all(patternOf("models"), otherMethods("models"))
 
-    .get(`/${modelsPath}/:modelId`, async (c) => {
+    .get(patternOf("model"), async (c) => {
       const id = c.req.param("modelId")
       const selected = selectIn(c, modelType)
       const found = modelRows(await figuresOf(store, c.get("tenant"))).find(({ row }) => row.id === id)
@@ -102,9 +89,9 @@ export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
         ...projected(found.row, selected)
       })
     })
-    .all(`/${modelsPath}/:modelId`, only("GET, HEAD"))
+    .all(patternOf("model"), otherMethods("model"))
 
-    .get(`/${summaryPath}`, async (c) => {
+    .get(patternOf("summary"), async (c) => {
       const selected = selectIn(c, summaryType)
       const { devicesSummary } = await figuresOf(store, c.get("tenant"))
       return reply(c, 200, {
@@ -113,5 +100,5 @@ export const reportRoutes = (version: Version, store: DeviceStore): Hono<Env> =>
         ...projected(devicesSummary, selected)
       })
     })
-    .all(`/${summaryPath}`, only("GET, HEAD"))
+    .all(patternOf("summary"), otherMethods("summary"))
 }

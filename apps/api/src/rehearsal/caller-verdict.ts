@@ -50,8 +50,11 @@ const seenByCaller = (calls: ReadonlyArray<Call>) => {
     call.batchItem === undefined ? call : batches.get(call.batchRequestId ?? "")
 }
 
+/** The same for the same caller and the same of something else, and for nothing else. */
+const keyOf = ({ caller: { app, tenant } }: Call, of: string): string => JSON.stringify([tenant, app, of])
+
 /** Writes may be throttled while reads pass, so each closes its own gate only. */
-const gateOf = (call: Call): string => `${isRead(call) ? "read" : "write"} ${nameOf(call)}`
+const gateOf = (call: Call): string => keyOf(call, isRead(call) ? "read" : "write")
 
 const early = (calls: ReadonlyArray<Call>): ReadonlyArray<Finding> => {
   const seen = seenByCaller(calls)
@@ -89,13 +92,13 @@ const noClientRequestId = (calls: ReadonlyArray<Call>): ReadonlyArray<Finding> =
 const smallestPageOfAll = 100
 
 const ignoredNextLink = (calls: ReadonlyArray<Call>): ReadonlyArray<Finding> => {
-  const followed = new Set(calls.map((call) => `${nameOf(call)} ${call.skiptoken}`))
+  const followed = new Set(calls.flatMap((call) => (call.skiptoken === undefined ? [] : [keyOf(call, call.skiptoken)])))
   return calls
     .filter(
       (call) =>
         call.offeredSkiptoken !== undefined &&
         (call.top ?? Infinity) >= smallestPageOfAll &&
-        !followed.has(`${nameOf(call)} ${call.offeredSkiptoken}`)
+        !followed.has(keyOf(call, call.offeredSkiptoken))
     )
     .map((call) => found(call, "the @odata.nextLink of its answer was never followed, so the list is not whole"))
 }
@@ -119,7 +122,7 @@ const retriedRefused = (calls: ReadonlyArray<Call>): ReadonlyArray<Finding> => {
   const refused = new Map<string, Call>()
   return calls.flatMap((call) => {
     if (!isRefused(call) || call.digest === undefined) return []
-    const same = `${nameOf(call)} ${call.digest}`
+    const same = keyOf(call, call.digest)
     const before = refused.get(same)
     refused.set(same, call)
     if (before === undefined) return []
@@ -144,7 +147,7 @@ const rules: ReadonlyArray<{
 const mostShown = 20
 
 /** Judges the callers by what they did, in the order they did it. */
-export const verdictOf = (calls: ReadonlyArray<Call>, forgotten = 0): Verdict => {
+export const callerVerdictOf = (calls: ReadonlyArray<Call>, forgotten = 0): Verdict => {
   const judgements = rules.map(({ id, title, find }) => {
     const findings = find(calls)
     return { id, title, passed: findings.length === 0, count: findings.length, findings: findings.slice(0, mostShown) }

@@ -1,13 +1,13 @@
-import { syntheticFleet } from "@workanywhere/domain/fleet"
-import { type Context, Hono, type MiddlewareHandler } from "hono"
+import { type Context, type MiddlewareHandler, Hono } from "hono"
 import * as z from "zod"
+import { ApiError } from "../http/api-error.ts"
+import { jsonBody } from "../http/body.ts"
+import type { Env } from "../http/env.ts"
+import { answer, reply } from "../http/reply.ts"
+import { junitOf, callerVerdictOf } from "./caller-verdict.ts"
 import { shownCall } from "./calls.ts"
-import { type DeviceStore, localTenant } from "../store/device-store.ts"
-import { ApiError, jsonBody } from "../http/render-error.ts"
 import { type FaultScript, faultScriptSchema, parseFaultScript } from "./fault-script.ts"
 import type { Rehearsal } from "./rehearsal.ts"
-import { type Env, answer, reply } from "../http/reply.ts"
-import { junitOf, verdictOf } from "./caller-verdict.ts"
 
 /** A synthetic fleet, by its size and seed. */
 export const Fleet = z.strictObject({
@@ -18,10 +18,6 @@ export type Fleet = z.infer<typeof Fleet>
 
 /** JSON Schema of a synthetic fleet. */
 export const fleetSchema = (): object => z.toJSONSchema(Fleet, { io: "input" })
-
-/** Puts a synthetic fleet in the place of all devices. */
-export const seedFleet = (store: DeviceStore, fleet: Fleet): Promise<void> =>
-  store.refill(localTenant, syntheticFleet(fleet))
 
 const refusal = (problems: ReadonlyArray<{ readonly path: string; readonly message: string }>): ApiError =>
   new ApiError(
@@ -62,7 +58,11 @@ const wantsJunit = (c: Context<Env>): boolean =>
   c.req.query("format") === "junit" || /\b(?:application|text)\/(?:junit\+)?xml\b/i.test(c.req.header("accept") ?? "")
 
 /** Routes that look into the service and change how it behaves; for callers on the same machine only. */
-export const localRoutes = (rehearsal: Rehearsal, store: DeviceStore, restore?: () => Promise<void>): Hono<Env> =>
+export const controlRoutes = (
+  rehearsal: Rehearsal,
+  seed: (fleet: Fleet) => Promise<void>,
+  restore?: () => Promise<void>
+): Hono<Env> =>
   new Hono<Env>()
     .use(ownPagesOnly)
     .post("/reset", async (c) => {
@@ -72,7 +72,7 @@ export const localRoutes = (rehearsal: Rehearsal, store: DeviceStore, restore?: 
     })
     .post("/seed", async (c) => {
       const wanted = await bodyOf(c, fleetIn)
-      await seedFleet(store, wanted)
+      await seed(wanted)
       return reply(c, 200, { fleet: wanted })
     })
     .get("/faults", (c) => reply(c, 200, rehearsal.script()))
@@ -87,7 +87,7 @@ export const localRoutes = (rehearsal: Rehearsal, store: DeviceStore, restore?: 
     })
     .get("/verdict", (c) => {
       const { calls } = rehearsal
-      const verdict = verdictOf(calls.kept(), calls.forgotten())
+      const verdict = callerVerdictOf(calls.kept(), calls.forgotten())
       if (!wantsJunit(c)) return reply(c, 200, verdict)
       return answer(c, 200, junitOf(verdict), { "content-type": "application/xml; charset=utf-8" })
     })

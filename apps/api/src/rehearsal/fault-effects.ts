@@ -1,10 +1,8 @@
 import type { Context } from "hono"
-import { connectionOf } from "./connection.ts"
-import { ApiError } from "../http/render-error.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Connection, Env } from "../http/env.ts"
 import type { Effect } from "./fault-script.ts"
 import type { Draw, Plan } from "./faults.ts"
-import type { Env } from "../http/reply.ts"
-import { changedBody } from "./response-body.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -175,4 +173,24 @@ export const performFault = async (
   // Hono would copy the headers of an answer that is replaced onto the one that replaces it.
   c.res = undefined
   c.res = (isAfter ? await instead(c, effect, nowMillis, closing) : await spoiled(c, made, effect, draw)) ?? made
+}
+
+/** The connection of a request; `undefined` for one that has none of its own: an item of a batch, or a bare call. */
+export const connectionOf = (c: Context<Env>): Connection | undefined => {
+  const { connection, outgoing, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
+  if (batchItem !== undefined) return undefined
+  if (connection !== undefined) return connection
+  const socket = outgoing?.socket
+  if (socket == null) return undefined
+  // An error of the body would be sent as text by the server, and be logged.
+  return { reset: () => void socket.resetAndDestroy(), end: () => socket.destroySoon() }
+}
+
+/** An answer with another body: what its JSON becomes by `change`, or as it was when it has none. */
+export const changedBody = async (answer: Response, change: (body: unknown) => unknown): Promise<Response> => {
+  if (answer.headers.get("content-type")?.startsWith("application/json") !== true) return answer
+  const text = await answer.text()
+  const headers = new Headers(answer.headers)
+  headers.delete("content-length")
+  return new Response(text === "" ? text : JSON.stringify(change(JSON.parse(text))), { status: answer.status, headers })
 }

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { routes } from "../graph/target.ts"
+import { targetNames } from "../graph/target.ts"
 
 const wholeFrom = (least: number, most: number) => z.int().min(least).max(most)
 
@@ -77,7 +77,7 @@ export type Effect = z.infer<typeof effect>
 
 const condition = z.strictObject({
   method: z.union([z.string(), z.array(z.string()).min(1)]).exactOptional(),
-  route: z.union([z.enum(routes), z.array(z.enum(routes)).min(1)]).exactOptional(),
+  route: z.union([z.enum(targetNames), z.array(z.enum(targetNames)).min(1)]).exactOptional(),
   metricId: z.string().exactOptional(),
   deviceId: z.string().exactOptional(),
   batchItem: z

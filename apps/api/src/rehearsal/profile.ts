@@ -1,38 +1,10 @@
-import { type DeviceUpdate, properties, standingMetrics, subScores } from "@workanywhere/domain"
+import { properties, standingMetrics, subScores } from "@workanywhere/domain"
 import type { Context } from "hono"
-import { ApiError } from "../http/render-error.ts"
-import type { Env } from "../http/reply.ts"
-import { changedBody } from "./response-body.ts"
 import type { RouteTarget } from "../graph/target.ts"
-
-/** Which behaviour of Graph is shown: that of Microsoft's pages, or what public probes of the service saw. */
-export const profiles = ["documented", "observed"] as const
-export type Profile = (typeof profiles)[number]
-
-/**
- * What becomes of an update of properties that the pages call read-only and update all the same: it is made; it answers
- * 200 and changes nothing, as OData 4.01 wants it; it is refused, as Intune does elsewhere (reference 6.6).
- */
-export const readOnlyPolicies = ["accept", "ignore", "reject"] as const
-export type ReadOnlyPolicy = (typeof readOnlyPolicies)[number]
-
-const zeros = "00000000-0000-0000-0000-000000000000"
-
-/** A message as Intune nests it: a JSON text inside the JSON (reference 6.1). */
-const intuneMessage = (c: Context<Env>, sentence: string): string => {
-  const support =
-    `Operation ID (for customer support): ${zeros} - Activity ID: ${c.get("clientRequestId")} - ` +
-    "Url: https://fef.msub01.manage.microsoft.invalid/UXAnalyticsService/deviceManagement?api-version=5026-10-01"
-  const facts = {
-    _version: 3,
-    Message: `${sentence} - ${support}`,
-    CustomApiErrorPhrase: "",
-    RetryAfter: null,
-    ErrorSourceService: "",
-    HttpHeaders: "{}"
-  }
-  return JSON.stringify(facts, null, 2).replaceAll("\n", "\r\n")
-}
+import { ApiError } from "../http/api-error.ts"
+import type { Env } from "../http/env.ts"
+import { intuneMessage } from "../http/intune-message.ts"
+import { changedBody } from "./fault-effects.ts"
 
 const templates: Partial<Record<RouteTarget["route"], string>> = {
   metrics: "~/singleton/navigation",
@@ -86,17 +58,4 @@ export const observedAnswer = async (answer: Response, { route, metricId = "" }:
     const page = body as { readonly value: ReadonlyArray<Row> }
     return { ...page, value: page.value.map((row) => seenRow(row, hidden)) }
   })
-}
-
-/** As much of an update as the policy lets through: all of it, or nothing. */
-export const permittedUpdate = (c: Context<Env>, update: DeviceUpdate): DeviceUpdate =>
-  c.get("readOnly") === "accept" ? update : {}
-
-/** Refuses an update of a device that is there, if the policy says so. */
-export const refuseReadOnly = (c: Context<Env>, update: DeviceUpdate): void => {
-  if (c.get("readOnly") !== "reject") return
-  const names = Object.keys(update)
-    .filter((name) => !name.startsWith("@"))
-    .join(", ")
-  throw new ApiError("InternalError", intuneMessage(c, `Property is read-only and cannot be updated: ${names}`))
 }

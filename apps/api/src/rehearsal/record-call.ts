@@ -1,10 +1,11 @@
 import { hash } from "node:crypto"
 import type { Context } from "hono"
-import type { Spender } from "./request-budget.ts"
+import { optionIn } from "../graph/target.ts"
+import type { Env } from "../http/env.ts"
+import { batchItemOf } from "../http/request-target.ts"
 import type { Calls, KeptCall } from "./calls.ts"
 import type { Clock } from "./clock.ts"
-import type { Env } from "../http/reply.ts"
-import { batchItemOf, optionIn } from "../graph/target.ts"
+import type { Spender } from "./request-budget.ts"
 
 const appName = /^[\w.-]{1,64}$/
 

@@ -1,37 +1,38 @@
 import type { Context, MiddlewareHandler } from "hono"
-import { type BudgetSetting, createBudget } from "./request-budget.ts"
+import { ApiError } from "../http/api-error.ts"
+import type { Env } from "../http/env.ts"
+import { renderError } from "../http/render-error.ts"
+import { targetOf } from "../http/request-target.ts"
+import {
+  type RequestBudgetSetting,
+  type Profile,
+  type ReadOnlyPolicy,
+  profiles,
+  readOnlyPolicies
+} from "../settings/behaviour.ts"
 import { type Calls, createCalls } from "./calls.ts"
 import { type Clock, machineClock } from "./clock.ts"
-import { ApiError, renderError } from "../http/render-error.ts"
 import { performFault, tooManyRequests } from "./fault-effects.ts"
 import { FaultScript } from "./fault-script.ts"
 import { startFaults } from "./faults.ts"
-import {
-  type Profile,
-  type ReadOnlyPolicy,
-  observedAnswer,
-  profiles,
-  readOnlyPolicies,
-  refuseUnobserved
-} from "./profile.ts"
+import { observedAnswer, refuseUnobserved } from "./profile.ts"
 import { callerOf, recordCall } from "./record-call.ts"
-import type { Env } from "../http/reply.ts"
-import { targetOf } from "../graph/target.ts"
+import { createRequestBudget } from "./request-budget.ts"
 
 /** How the service is to behave around its answers. What is not given is as Microsoft's pages have it. */
 export interface RehearsalOptions {
   readonly profile?: Profile
   readonly readOnly?: ReadOnlyPolicy
-  readonly budget?: BudgetSetting
+  readonly budget?: RequestBudgetSetting
   readonly faults?: FaultScript
   /** Whether only this machine can reach the service: then callers may look into it, and change how it behaves. */
-  readonly isLocal?: boolean
+  readonly hasControls?: boolean
   readonly clock?: Clock
 }
 
 /** Behaviour around the routes: profiles, budgets, faults, and the record of who did what. */
 export interface Rehearsal {
-  readonly isLocal: boolean
+  readonly hasControls: boolean
   readonly calls: Calls
   /** To be used before the routes of Graph. One for all of it: each more costs every request as much as a parsed body. */
   readonly around: MiddlewareHandler<Env>
@@ -81,12 +82,12 @@ export const createRehearsal = ({
   readOnly = "accept",
   budget: setting = "off",
   faults: firstScript = FaultScript.parse({}),
-  isLocal = false,
+  hasControls = false,
   clock = machineClock
 }: RehearsalOptions = {}): Rehearsal => {
   const calls = createCalls()
   const closing = new AbortController()
-  const budget = setting === "off" ? undefined : createBudget(setting, clock)
+  const budget = setting === "off" ? undefined : createRequestBudget(setting, clock)
   let script = firstScript
   let faults = startFaults(script)
 
@@ -111,8 +112,8 @@ export const createRehearsal = ({
   }
 
   const present: MiddlewareHandler<Env> = (c, next) => {
-    const shown = (isLocal ? chosen(c, "x-wfa-profile", profiles) : undefined) ?? profile
-    c.set("readOnly", (isLocal ? chosen(c, "x-wfa-read-only", readOnlyPolicies) : undefined) ?? readOnly)
+    const shown = (hasControls ? chosen(c, "x-wfa-profile", profiles) : undefined) ?? profile
+    c.set("readOnly", (hasControls ? chosen(c, "x-wfa-read-only", readOnlyPolicies) : undefined) ?? readOnly)
     return shown === "documented" ? next() : observed(c, next)
   }
 
@@ -122,14 +123,14 @@ export const createRehearsal = ({
   }
 
   const around: MiddlewareHandler<Env> = async (c, next) => {
-    if (!isLocal) return behave(c, next)
+    if (!hasControls) return behave(c, next)
     const end = recordCall(c, calls, clock)
     await answered(c, () => behave(c, next))
     end()
   }
 
   return {
-    isLocal,
+    hasControls,
     calls,
     around,
     script: () => script,

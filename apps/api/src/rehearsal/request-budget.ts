@@ -1,8 +1,5 @@
 import type { Clock } from "./clock.ts"
 
-/** `off`, or Intune's published limits, in windows that pass so many times as fast. */
-export type BudgetSetting = "off" | { readonly timesAsFast: number }
-
 const publishedWindowMillis = 20_000
 
 /** Requests that each window of Intune's devices service admits (reference 6.3). */
@@ -38,7 +35,7 @@ export interface Budget {
 }
 
 /** Makes a budget that nothing has been spent of. */
-export const createBudget = ({ timesAsFast }: { readonly timesAsFast: number }, clock: Clock): Budget => {
+export const createRequestBudget = ({ timesAsFast }: { readonly timesAsFast: number }, clock: Clock): Budget => {
   const windowMillis = publishedWindowMillis / timesAsFast
   const windows = new Map<string, Window>()
 
@@ -59,8 +56,8 @@ export const createBudget = ({ timesAsFast }: { readonly timesAsFast: number }, 
   }
 
   /** The wait until the window has room again, counted from now; 0 when the request was within the limit. */
-  const count = (key: string, limit: number, now: number): number => {
-    const window = windowFor(key, limit, now)
+  const count = (spent: ReadonlyArray<string>, limit: number, now: number): number => {
+    const window = windowFor(JSON.stringify(spent), limit, now)
     const { times, next } = window
     const oldest = times[next] ?? -Infinity
     times[next] = now
@@ -72,14 +69,13 @@ export const createBudget = ({ timesAsFast }: { readonly timesAsFast: number }, 
   return {
     spend: ({ tenant, app }, isWrite) => {
       const now = clock.nowMillis()
-      const ofApp = JSON.stringify([tenant, app])
       const waits = [
-        count(`requests ${ofApp}`, publishedLimits.requestsOfApp, now),
-        count(`requests ${tenant}`, publishedLimits.requestsOfTenant, now),
+        count(["requests", tenant, app], publishedLimits.requestsOfApp, now),
+        count(["requests", tenant], publishedLimits.requestsOfTenant, now),
         ...(isWrite
           ? [
-              count(`writes ${ofApp}`, publishedLimits.writesOfApp, now),
-              count(`writes ${tenant}`, publishedLimits.writesOfTenant, now)
+              count(["writes", tenant, app], publishedLimits.writesOfApp, now),
+              count(["writes", tenant], publishedLimits.writesOfTenant, now)
             ]
           : [])
       ]

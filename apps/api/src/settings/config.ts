@@ -1,11 +1,17 @@
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
-import type { BudgetSetting } from "../rehearsal/request-budget.ts"
+import {
+  type RequestBudgetSetting,
+  type Profile,
+  type ReadOnlyPolicy,
+  requestBudgetSetting,
+  profiles,
+  readOnlyPolicies
+} from "./behaviour.ts"
 import { type Authority, authorities, isGraphAudience, personalTenant } from "./clouds.ts"
 import { isLoopback, isLoopbackUrl } from "./loopback.ts"
-import { type Profile, type ReadOnlyPolicy, profiles, readOnlyPolicies } from "../rehearsal/profile.ts"
 import { type TraceSettings, readTraceSettings } from "./traces.ts"
-import { type UpstreamSettings, budgetSetting, isAuthorityFor, upstreamSchemas, upstreamVariables } from "./upstream.ts"
+import { type UpstreamSettings, isAuthorityFor, upstreamSchemas, upstreamVariables } from "./upstream.ts"
 
 /** Everything the service can be told, checked. */
 export interface Settings extends UpstreamSettings {
@@ -30,7 +36,7 @@ export interface Settings extends UpstreamSettings {
   /** What becomes of an update of properties that the pages call read-only. */
   readonly readOnly: ReadOnlyPolicy
   /** Which limits on requests are kept. */
-  readonly budget: BudgetSetting
+  readonly budget: RequestBudgetSetting
   /** Path of a fault script; `none` for no faults. */
   readonly faults: string
   /** Whether devices have etags, which Graph's rows were never seen with. */
@@ -98,7 +104,7 @@ const schemaWith = (
     jwksUrl: z.union([notSet.transform(() => undefined), auth === "entra" ? jwksUrl : z.never()]),
     profile: z.enum(profiles),
     readOnly: z.enum(readOnlyPolicies),
-    budget: budgetSetting,
+    budget: requestBudgetSetting,
     faults: z.string().min(1),
     etag: z.enum(["off", "on"]),
     fleet: wholeNumber(1_000_000),

@@ -1,21 +1,32 @@
+import type { GraphRouteName } from "@workanywhere/domain"
 import * as z from "zod"
-import type { BudgetSetting } from "../rehearsal/request-budget.ts"
+import { type RequestBudgetSetting, requestBudgetSetting } from "./behaviour.ts"
 import { type Authority, authoritiesFor } from "./clouds.ts"
 import { isLoopbackUrl } from "./loopback.ts"
 
-/** Routes that a gateway passes on, as its allow-list names them. */
-const upstreamRoutes = [
-  "metrics",
-  "metric",
-  "devices",
-  "device",
-  "count",
-  "readiness",
-  "models",
-  "summary",
-  "batch"
-] as const
-export type UpstreamRoute = (typeof upstreamRoutes)[number]
+/** Under which name of its allow-list a gateway passes a route of Graph on; without one, it answers by itself. */
+const passedOnAs = {
+  metrics: "metrics",
+  metric: "metric",
+  devices: "devices",
+  device: "device",
+  count: "count",
+  readiness: "readiness",
+  models: "models",
+  model: "models",
+  summary: "summary",
+  batch: "batch",
+  serviceDocument: undefined,
+  metadata: undefined,
+  deviceManagement: undefined
+} as const satisfies Readonly<Record<GraphRouteName, string | undefined>>
+
+/** A name of the allow-list. */
+export type UpstreamRoute = NonNullable<(typeof passedOnAs)[GraphRouteName]>
+
+const upstreamRoutes: ReadonlyArray<UpstreamRoute> = [
+  ...new Set(Object.values(passedOnAs).filter((name) => name !== undefined))
+]
 
 /** What a gateway is told. */
 export interface UpstreamSettings {
@@ -38,25 +49,15 @@ export interface UpstreamSettings {
   /** Path of a PEM file with a certificate and its private key. */
   readonly upstreamCertificate: string | undefined
   /** How fast requests are passed on; `auto`: as fast as is published, and at will on this machine. */
-  readonly upstreamBudget: "auto" | BudgetSetting
+  readonly upstreamBudget: "auto" | RequestBudgetSetting
   /** Path of the log of writes. */
   readonly audit: string | undefined
 }
 
 type Texts = Readonly<Record<string, string | undefined>>
 
-/** The limits on requests in a setting: `off`, or a multiple of how fast Intune's published ones let requests through. */
-export const budgetSetting = z.union([
-  z.literal("off"),
-  z
-    .string()
-    .regex(/^intune(?:\*\d{1,4}(?:\.\d{1,3})?)?$/)
-    .transform((text) => ({ timesAsFast: Number(text.split("*")[1] ?? 1) }))
-    .refine(({ timesAsFast }) => timesAsFast > 0)
-])
-
 /** What is right depends on the other settings, so it is asked for by whether a text is right. */
-const text = (isRight: (value: string) => boolean) =>
+export const text = (isRight: (value: string) => boolean) =>
   z
     .string()
     .refine(isRight)
@@ -122,7 +123,7 @@ export const upstreamSchemas = (texts: Texts) => {
     upstreamClientSecret: proof(true).transform((secret) => (secret === undefined ? undefined : () => secret)),
     upstreamClientSecretFile: proof(false),
     upstreamCertificate: proof(false),
-    upstreamBudget: z.union([z.literal("auto"), isGateway ? budgetSetting : z.never()]),
+    upstreamBudget: z.union([z.literal("auto"), isGateway ? requestBudgetSetting : z.never()]),
     audit: text((value) => (value === "" ? !isGateway || upstreamWrites !== "on" : isGateway))
   }
 }

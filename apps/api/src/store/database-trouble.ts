@@ -1,10 +1,10 @@
-/** What keeps a database from its work without anybody's fault in a request. */
-export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong"
+/** What keeps a database from its work without anybody's fault in a request; `abandoned` by who asked. */
+export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong" | "abandoned"
 
 /** A query that was given up before it was answered; see {@link DatabaseTrouble} for why. */
 export class QueryStopped extends Error {
   override readonly name = "QueryStopped"
-  readonly why: Extract<DatabaseTrouble, "tooLong" | "busy">
+  readonly why: Extract<DatabaseTrouble, "tooLong" | "busy" | "abandoned">
 
   constructor(why: QueryStopped["why"]) {
     super(`a query was stopped: ${why}`)

@@ -1,6 +1,4 @@
 import type { CompiledQuery, Kysely, QueryResult } from "kysely"
-import type { Settings } from "../settings/config.ts"
-import { sqliteDatabase } from "./sqlite-database.ts"
 
 /** A statement that was readied: runs it on the database, or inside a transaction, with other parameters. */
 export type Prepared<Tables, Row> = (
@@ -34,18 +32,3 @@ export interface Database<Tables> {
 
 /** What a database is opened for: requests of many callers, or loading much at once. */
 export type Use = "requests" | "bulk"
-
-/** Shorter than callers wait, and than the time after which a silent connection is cut off. */
-const standardQueryLimitMillis = 20_000
-
-/** Opens the database that a setting names; a file, and its folder, are made when missing. */
-export const openDatabase = async <Tables>(
-  store: Settings["store"],
-  use: Use = "requests",
-  queryLimitMillis = standardQueryLimitMillis
-): Promise<Database<Tables>> => {
-  if (store === "memory") return sqliteDatabase(":memory:", use, queryLimitMillis)
-  if (store.startsWith("sqlite:")) return sqliteDatabase(store.slice("sqlite:".length), use, queryLimitMillis)
-  // Imported when needed: its driver would be a tenth of the time that a start takes.
-  return (await import("./postgres-database.ts")).postgresDatabase(store, use, queryLimitMillis)
-}

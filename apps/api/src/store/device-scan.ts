@@ -1,12 +1,11 @@
 import { setImmediate } from "node:timers/promises"
 import { type PropertyName, propertyNames } from "@workanywhere/domain"
 import type { Kysely } from "kysely"
-import { QueryStopped } from "./database-trouble.ts"
 import type { Filter } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
+import { QueryStopped } from "./database-trouble.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
-import { ApiError } from "../http/render-error.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
 import type { Tables } from "./migrations.ts"
 
@@ -142,8 +141,7 @@ export const scansOf = (
       await turn()
       const begun = performance.now()
       if (begun > limits.until) throw new QueryStopped("tooLong")
-      // Nobody's fault, and nobody is there to be told.
-      if (limits.signal.aborted) throw new ApiError("gatewayTimeout", "The caller went away before it was answered.")
+      if (limits.signal.aborted) throw new QueryStopped("abandoned")
       const end = await stretches.endOf(after, size)
       if (!(await visit(stretches.devices(after, end))) || end === undefined) return
       after = end

@@ -1,6 +1,7 @@
 import { standingMetrics } from "@workanywhere/domain"
 import type { Kysely } from "kysely"
 import { compareTexts } from "../graph/device-order.ts"
+import { isStanding } from "../graph/metric.ts"
 import type { Tables } from "./migrations.ts"
 
 /** Part of a tenant's metrics, in the order of the ids. */
@@ -20,9 +21,6 @@ export interface MetricStore {
   /** Deletes a metric that a caller created, and its devices; whether there was one. */
   readonly remove: (tenant: string, id: string) => Promise<boolean>
 }
-
-/** Whether every tenant has this metric, from the start and for good. */
-export const isStanding = (id: string): boolean => standingMetrics.some((standing) => standing === id)
 
 /**
  * Holds a created metric until the end of a transaction, so that it cannot be deleted while a device is put into it;

@@ -1,5 +1,5 @@
 import { pino } from "pino"
-import type { Log } from "../app.ts"
+import type { Log } from "../http/log.ts"
 
 const flushMillis = 250
 const mostLines = 64

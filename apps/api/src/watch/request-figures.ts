@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
-import { type Commit, commitChannel } from "../store/group-commit.ts"
 import { type Observer, methodOf } from "../http/observation.ts"
-import { batchItemOf } from "../graph/target.ts"
+import { batchItemOf } from "../http/request-target.ts"
+import { type Commit, commitChannel } from "../store/group-commit.ts"
 
 type Labels = Readonly<Record<string, string>>
 

@@ -15,12 +15,12 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
-import type { Log } from "../app.ts"
-import type { DeviceStore } from "../store/device-store.ts"
+import type { Log } from "../http/log.ts"
 import { type Observer, methodOf, routeOf } from "../http/observation.ts"
+import { batchItemOf } from "../http/request-target.ts"
 import { packageVersion } from "../settings/package-version.ts"
-import { batchItemOf } from "../graph/target.ts"
 import type { Sampler, TraceSettings } from "../settings/traces.ts"
+import type { DeviceStore } from "../store/device-store.ts"
 
 /** Makes a span of each request and sends them to a collector. */
 export interface Tracing {

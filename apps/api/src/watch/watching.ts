@@ -1,8 +1,7 @@
-import type { Log } from "../app.ts"
+import type { Log } from "../http/log.ts"
+import type { Exposition, Observer } from "../http/observation.ts"
 import type { Settings } from "../settings/config.ts"
 import type { DeviceStore } from "../store/device-store.ts"
-import type { Observer } from "../http/observation.ts"
-import type { Exposition } from "../describe/outside-routes.ts"
 import { createRequestFigures } from "./request-figures.ts"
 import type { Tracing } from "./tracing.ts"
 

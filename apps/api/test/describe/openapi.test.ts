@@ -5,18 +5,17 @@ import { propertyNames } from "@workanywhere/domain"
 import { sql } from "kysely"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { openDatabase } from "../../src/store/database.ts"
-import { deviceStoreOn } from "../../src/store/device-store.ts"
-import type { FaultScriptInput } from "../../src/rehearsal/fault-script.ts"
-import { parseFaultScript } from "../../src/rehearsal/fault-script.ts"
-import { type Tables, migrate } from "../../src/store/migrations.ts"
-import { templateOf } from "../../src/http/observation.ts"
 import { openApiDocument, standardDocument } from "../../src/describe/openapi.ts"
 import { documentedAnswer, documentedRequest } from "../../src/describe/schemas.ts"
-import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
+import { templateOf } from "../../src/http/observation.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
-import { openedGateway } from "../gateways.ts"
+import { type FaultScriptInput, parseFaultScript } from "../../src/rehearsal/fault-script.ts"
+import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
+import { type Tables, migrate } from "../../src/store/migrations.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
+import { deviceStoreOn } from "../../src/store/open-device-store.ts"
 import { comparison, isGraphs, operationsOf, refsIn } from "../described.ts"
+import { openedGateway } from "../gateways.ts"
 import {
   blankDevices,
   devicesPath,
@@ -32,10 +31,10 @@ import {
 } from "../opened.ts"
 import { bearer, openedEntra, readOnly, signed, signingKey, userClaims } from "../tokens.ts"
 
-const local = { isAuthenticated: false, isLocal: true, hasEtags: false, hasMetrics: true }
+const local = { isAuthenticated: false, hasControls: true, hasEtags: false, hasExposition: true }
 const localWithEtags = { ...local, hasEtags: true }
-const gateway = { isAuthenticated: false, isLocal: false, isGateway: true, hasEtags: false, hasMetrics: false }
-const entra = { isAuthenticated: true, isLocal: false, hasEtags: false, hasMetrics: false }
+const gateway = { isAuthenticated: false, hasControls: false, isGateway: true, hasEtags: false, hasExposition: false }
+const entra = { isAuthenticated: true, hasControls: false, hasEtags: false, hasExposition: false }
 
 const key = await signingKey("key")
 
@@ -49,7 +48,7 @@ const openedLocal = async (script: FaultScriptInput = {}) => {
   await store.fillEmpty(standing, blankDevices([documentedId, "b", "c"]))
   const faults = parseFaultScript(script)
   if (!faults.success) throw new Error("the script does not fit")
-  const rehearsal = createRehearsal({ isLocal: true, faults: faults.data })
+  const rehearsal = createRehearsal({ hasControls: true, faults: faults.data })
   const app = createApp({ store, rehearsal, etag: true, exposition, restore: async () => {} })
   return { app, database, [Symbol.asyncDispose]: () => store.close() }
 }

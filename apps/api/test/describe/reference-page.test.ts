@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { defaultSettings } from "../../src/settings/config.ts"
 import { referencePageFiles } from "../../src/describe/reference-page.ts"
 import { startService } from "../../src/service.ts"
+import { defaultSettings } from "../../src/settings/config.ts"
 import { failureOf, openedApp } from "../opened.ts"
 import { openedEntra, signingKey } from "../tokens.ts"
 

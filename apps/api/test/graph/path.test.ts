@@ -1,6 +1,7 @@
+import { pathOf as pathOfRoute, routeNames, routes } from "@workanywhere/domain"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { odataPath, unknownSegment } from "../../src/graph/path.ts"
+import { addressed, odataPath, unknownSegment } from "../../src/graph/path.ts"
 import { metricsPath, summaryPath } from "../opened.ts"
 
 const pathOf = (path: string) => odataPath(new Request(`http://localhost${path}`))
@@ -75,4 +76,34 @@ describe("a path", () => {
   it("of a resource has no unknown segment", () => {
     expect(unknownSegment(canonical)).toBeUndefined()
   })
+})
+
+const named = (path: string) => addressed(pathOf(path))
+
+describe("what a path names", () => {
+  it.for(routeNames)("is the route %s, with its keys", (route) => {
+    const keys = Object.fromEntries(
+      [...routes[route].path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, `a ${name}`])
+    )
+    expect(named(`/beta${pathOfRoute(route, keys)}`)).toEqual({ version: "beta", route, keys })
+  })
+
+  it.for(["$batch", "$count", "$metadata", "a/$batch", "('x')", "a'b", "%24count"])(
+    "is a device, whose key may be %s, and no other route",
+    (deviceId) => {
+      const path = pathOfRoute("device", { metricId: "allDevices", deviceId })
+      expect(named(`/v1.0${path}`)).toEqual({
+        version: "v1.0",
+        route: "device",
+        keys: { metricId: "allDevices", deviceId }
+      })
+    }
+  )
+
+  it.for(["/healthz", "/docs/start.js", "/_local/calls", "/", "/beta/deviceManagement/nothing"])(
+    "is nothing of Graph for %s",
+    (path) => {
+      expect(named(path)).toBeUndefined()
+    }
+  )
 })

@@ -1,7 +1,7 @@
 import { Hono } from "hono"
 import { describe, expect, it } from "vitest"
 import { type Dispatch, batchRoutes } from "../../src/http/batch.ts"
-import type { Env } from "../../src/http/reply.ts"
+import type { Env } from "../../src/http/env.ts"
 import {
   devicesPath,
   failureOf,

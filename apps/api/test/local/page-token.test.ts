@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { wholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { openDeviceStore } from "../../src/store/device-store.ts"
 import { pageTokens } from "../../src/graph/page-token.ts"
+import { openDeviceStore } from "../../src/store/open-device-store.ts"
 import { blankDevices, devicesPath, failureOf, openedApp, standing, temporaryFolder } from "../opened.ts"
 
 const ids = ["a", "b", "c", "d"]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { openDeviceStore } from "../../src/store/device-store.ts"
 import { recentAnswers } from "../../src/local/recent-answers.ts"
+import { openDeviceStore } from "../../src/store/open-device-store.ts"
 import { blankDevices, devicesPath, jsonRequest, openedApp, standing, storeKinds, storeRoom } from "../opened.ts"
 
 const answer = (text: string) => ({ body: Buffer.from(text), headers: {} })
@@ -82,6 +82,16 @@ describe.each(storeKinds)("a list that was answered before, with the store in %s
     const short = await asked({ prefer: "odata.maxpagesize=1" })
     expect(new Set([plain, bare, short]).size).toBe(3)
     expect([await asked({}), await asked({ prefer: "odata.maxpagesize=1" })]).toEqual([plain, short])
+  })
+
+  it("is not that of a caller whose headers are the same only when they are put together", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const rows = async (accept: string, prefer: string) => {
+      const response = await opened.app.request(devicesPath, { headers: { accept, prefer } })
+      return ((await response.json()) as { readonly value: ReadonlyArray<unknown> }).value.length
+    }
+    for (let time = 0; time < 3; time++) expect(await rows("*/*", "respond-async odata.maxpagesize=1")).toBe(2)
+    expect(await rows("*/* respond-async", "odata.maxpagesize=1")).toBe(1)
   })
 })
 

@@ -6,9 +6,9 @@ import { type Kysely, sql } from "kysely"
 import { Client } from "pg"
 import { describe, expect, inject, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { openDatabase } from "../../src/store/database.ts"
-import { deviceStoreOn, openDeviceStore } from "../../src/store/device-store.ts"
 import { type Tables, migrate } from "../../src/store/migrations.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
+import { deviceStoreOn, openDeviceStore } from "../../src/store/open-device-store.ts"
 import {
   blankDevices,
   devicesPath,

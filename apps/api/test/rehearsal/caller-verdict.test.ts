@@ -1,8 +1,8 @@
 import { createGraphClient } from "@workanywhere/graph-client/promise"
 import { describe, expect, it } from "vitest"
-import type { Call } from "../../src/rehearsal/calls.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
-import { type Verdict, junitOf, verdictOf } from "../../src/rehearsal/caller-verdict.ts"
+import { type Verdict, junitOf, callerVerdictOf } from "../../src/rehearsal/caller-verdict.ts"
+import type { Call } from "../../src/rehearsal/calls.ts"
 import { movedClock } from "../moved-clock.ts"
 import { devicesPath, jsonRequest } from "../opened.ts"
 
@@ -146,14 +146,14 @@ describe("a verdict", () => {
   }
 
   it("finds who puts more than 20 items into a batch", () => {
-    expect(foundIn(verdictOf([{ ...call, batchSize: 20 }]))).toEqual({})
-    expect(foundIn(verdictOf([{ ...call, batchSize: 21, status: 400 }]))).toEqual({ batchTooLarge: [1] })
+    expect(foundIn(callerVerdictOf([{ ...call, batchSize: 20 }]))).toEqual({})
+    expect(foundIn(callerVerdictOf([{ ...call, batchSize: 21, status: 400 }]))).toEqual({ batchTooLarge: [1] })
   })
 
   /** The rules that a refusal with this status breaks when the same comes again. */
   const brokenBy = (status: number) => {
     const refused: Call = { ...call, status, digest: "same" }
-    return Object.keys(foundIn(verdictOf([refused, { ...refused, number: 2 }])))
+    return Object.keys(foundIn(callerVerdictOf([refused, { ...refused, number: 2 }])))
   }
 
   it("blames nobody for trying again with a new token, or what only waited for something else", () => {
@@ -180,7 +180,7 @@ describe("a verdict", () => {
       { ...call, number: 6, requestId: "batch3", sentMillis: 5_100, answeredMillis: 5_200, newestThen: 7 },
       { ...item, number: 7, batchItem: "1", batchRequestId: "batch3", sentMillis: 5_150 }
     ]
-    expect(foundIn(verdictOf(calls))).toEqual({ early: [5] })
+    expect(foundIn(callerVerdictOf(calls))).toEqual({ early: [5] })
   })
 })
 

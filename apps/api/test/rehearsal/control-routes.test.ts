@@ -1,12 +1,13 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { defaultSettings } from "../../src/settings/config.ts"
-import { faultScriptSchema } from "../../src/rehearsal/fault-script.ts"
-import { createLocalGraph } from "../../src/local-graph.ts"
-import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
 import { createApp } from "../../src/app.ts"
-import { StartError, startService } from "../../src/service.ts"
+import { createLocalGraph } from "../../src/local-graph.ts"
+import { faultScriptSchema } from "../../src/rehearsal/fault-script.ts"
+import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
+import { startService } from "../../src/service.ts"
+import { defaultSettings } from "../../src/settings/config.ts"
+import { StartError } from "../../src/settings/start-error.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp, temporaryFolder } from "../opened.ts"
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response> | Response
@@ -140,7 +141,7 @@ describe("the local routes", () => {
 
   it("are absent where others can reach the service, and so are the headers that choose a profile", async () => {
     await using opened = await openedApp("memory", ["a"])
-    const app = createApp({ store: opened.store, rehearsal: createRehearsal({ isLocal: false }) })
+    const app = createApp({ store: opened.store, rehearsal: createRehearsal({ hasControls: false }) })
     for (const path of ["/_local/reset", "/_local/calls", "/_local/faults", "/_local/verdict"]) {
       const response = await app.request(path, { method: path.endsWith("reset") ? "POST" : "GET" })
       expect([response.status, (await failureOf(response)).message]).toEqual([400, expect.stringContaining("_local")])

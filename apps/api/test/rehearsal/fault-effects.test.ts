@@ -3,10 +3,11 @@ import { request } from "node:http"
 import { createGraphClient } from "@workanywhere/graph-client/promise"
 import { Hono } from "hono"
 import { describe, expect, it, vi } from "vitest"
-import { FaultScript, type FaultScriptInput } from "../../src/rehearsal/fault-script.ts"
+import type { Env } from "../../src/http/env.ts"
+import { reply } from "../../src/http/reply.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
+import { type FaultScriptInput, FaultScript } from "../../src/rehearsal/fault-script.ts"
 import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
-import { type Env, reply } from "../../src/http/reply.ts"
 import { movedClock } from "../moved-clock.ts"
 import { devicesPath, failureOf, jsonRequest } from "../opened.ts"
 
@@ -221,7 +222,7 @@ describe("a fault in an answer", () => {
 })
 
 const batchAnswering = (count: number, effect: Effect, seed = 1) => {
-  const rehearsal = createRehearsal({ isLocal: true, faults: FaultScript.parse({ seed, rules: [{ effect }] }) })
+  const rehearsal = createRehearsal({ hasControls: true, faults: FaultScript.parse({ seed, rules: [{ effect }] }) })
   const app = new Hono<Env>()
     .use("*", rehearsal.around)
     .post("/beta/$batch", (c) =>

@@ -9,7 +9,7 @@ import {
   parseFaultScript
 } from "../../src/rehearsal/fault-script.ts"
 import { startFaults } from "../../src/rehearsal/faults.ts"
-import { type RouteTarget, routes } from "../../src/graph/target.ts"
+import { type RouteTarget, targetNames } from "../../src/graph/target.ts"
 
 const patch: RouteTarget = { method: "PATCH", route: "device", metricId: "allDevices", deviceId: "a" }
 const list: RouteTarget = { method: "GET", route: "devices", metricId: "allDevices" }
@@ -141,7 +141,7 @@ describe("a latency", () => {
 const anyTarget: fc.Arbitrary<RouteTarget> = fc.record(
   {
     method: fc.constantFrom("GET", "PATCH", "POST"),
-    route: fc.constantFrom(...routes),
+    route: fc.constantFrom(...targetNames),
     deviceId: fc.constantFrom("a", "b"),
     batchItem: fc.constantFrom("1", "2"),
     skiptoken: fc.constant("x")

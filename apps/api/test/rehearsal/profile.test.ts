@@ -1,7 +1,10 @@
 import { type KeyedDevice, propertyNames, wholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
+import { createApp } from "../../src/app.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
-import { devicesPath, failureOf, jsonRequest, metricsPath } from "../opened.ts"
+import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
+import { openDeviceStore } from "../../src/store/open-device-store.ts"
+import { blankDevices, devicesPath, failureOf, jsonRequest, metricsPath, standing } from "../opened.ts"
 
 const known: KeyedDevice = {
   id: "a",
@@ -133,6 +136,25 @@ describe("the read-only policy", () => {
       expect((await graph.fetch(`${devicesPath}/b`, update)).status).toBe(404)
     }
   )
+
+  it.for(["ignore", "reject"] as const)("%s writes nothing, not even what changes nothing", async (readOnly) => {
+    const store = await openDeviceStore("memory")
+    await store.fillEmpty(standing, blankDevices(["a"]))
+    const app = createApp({ store, rehearsal: createRehearsal({ readOnly }) })
+    const before = store.version()
+    await app.request(`${devicesPath}/a`, update)
+    expect(store.version()).toBe(before)
+    await store.close()
+  })
+
+  it.for(["ignore", "reject"] as const)("%s comes after what If-Match expects", async (readOnly) => {
+    const store = await openDeviceStore("memory")
+    await store.fillEmpty(standing, blankDevices(["a"]))
+    const app = createApp({ store, etag: true, rehearsal: createRehearsal({ readOnly }) })
+    const headers = { "content-type": "application/json", "if-match": '"another"' }
+    expect((await app.request(`${devicesPath}/a`, { ...update, headers })).status).toBe(412)
+    await store.close()
+  })
 })
 
 describe("a request header of a caller on this machine", () => {

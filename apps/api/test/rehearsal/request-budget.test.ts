@@ -1,19 +1,20 @@
 import * as fc from "fast-check"
 import { Hono } from "hono"
 import { describe, expect, it } from "vitest"
-import { createBudget, publishedLimits } from "../../src/rehearsal/request-budget.ts"
 import { createApp } from "../../src/app.ts"
+import type { Env } from "../../src/http/env.ts"
+import { reply } from "../../src/http/reply.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
-import { devicesPath, failureOf, jsonRequest, openedApp } from "../opened.ts"
 import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
-import { type Env, reply } from "../../src/http/reply.ts"
+import { createRequestBudget, publishedLimits } from "../../src/rehearsal/request-budget.ts"
 import { movedClock } from "../moved-clock.ts"
+import { devicesPath, failureOf, jsonRequest, openedApp } from "../opened.ts"
 
 const spender = { tenant: "t", app: "a" }
 
 /** How many of 5,000 requests at once, from 40 apps, are admitted. */
 const admittedOf = (isWrite: boolean) => {
-  const budget = createBudget({ timesAsFast: 1 }, movedClock().clock)
+  const budget = createRequestBudget({ timesAsFast: 1 }, movedClock().clock)
   let admitted = 0
   for (let request = 0; request < 5_000; request++) {
     if (budget.spend({ tenant: "t", app: `app${request % 40}` }, isWrite) === undefined) admitted += 1
@@ -25,7 +26,7 @@ const admittedOf = (isWrite: boolean) => {
 /** A budget after requests with these gaps and one that is refused. */
 const refusedAfter = (gaps: ReadonlyArray<number>) => {
   const { clock, move } = movedClock()
-  const budget = createBudget({ timesAsFast: 1 }, clock)
+  const budget = createRequestBudget({ timesAsFast: 1 }, clock)
   for (const gap of gaps) {
     move(gap)
     budget.spend(spender, true)
@@ -37,7 +38,7 @@ const refusedAfter = (gaps: ReadonlyArray<number>) => {
 describe("a budget", () => {
   it("[F50] admits 200 writes of an app in 20 s, and one more when the first is 20 s old", () => {
     const { clock, move } = movedClock()
-    const budget = createBudget({ timesAsFast: 1 }, clock)
+    const budget = createRequestBudget({ timesAsFast: 1 }, clock)
     for (let write = 0; write < 200; write++) {
       expect(budget.spend(spender, true)).toBeUndefined()
       move(10)
@@ -50,7 +51,7 @@ describe("a budget", () => {
   })
 
   it("[F51] admits 2,000 requests of an app in 20 s, writes among them", () => {
-    const budget = createBudget({ timesAsFast: 1 }, movedClock().clock)
+    const budget = createRequestBudget({ timesAsFast: 1 }, movedClock().clock)
     for (let request = 0; request < 2_000; request++) {
       expect(budget.spend(spender, request < 200)).toBeUndefined()
     }
@@ -62,7 +63,7 @@ describe("a budget", () => {
   })
 
   it("[F53] refuses writes while it admits reads", () => {
-    const budget = createBudget({ timesAsFast: 1 }, movedClock().clock)
+    const budget = createRequestBudget({ timesAsFast: 1 }, movedClock().clock)
     for (let write = 0; write < 201; write++) budget.spend(spender, true)
     expect(budget.spend(spender, true)).toBeDefined()
     expect(budget.spend(spender, false)).toBeUndefined()
@@ -70,7 +71,7 @@ describe("a budget", () => {
 
   it("[F54] counts refused requests, so that who does not pause is not let in", () => {
     const { clock, move } = movedClock()
-    const budget = createBudget({ timesAsFast: 1 }, clock)
+    const budget = createRequestBudget({ timesAsFast: 1 }, clock)
     const admitted = []
     for (let tenth = 0; tenth < 1_000; tenth++) {
       for (let write = 0; write < 3; write++) admitted.push(budget.spend(spender, true) === undefined)
@@ -83,7 +84,7 @@ describe("a budget", () => {
 
   it("passes k times as fast when told to", () => {
     const { clock, move } = movedClock()
-    const budget = createBudget({ timesAsFast: 100 }, clock)
+    const budget = createRequestBudget({ timesAsFast: 100 }, clock)
     for (let write = 0; write < 200; write++) budget.spend(spender, true)
     expect(budget.spend(spender, true)).toEqual({ waitMillis: 200 })
     move(200)
@@ -99,7 +100,7 @@ describe("a budget", () => {
         }),
         (requests) => {
           const { clock, move } = movedClock()
-          const budget = createBudget({ timesAsFast: 1 }, clock)
+          const budget = createRequestBudget({ timesAsFast: 1 }, clock)
           const writes: Array<number> = []
           for (const { gapMillis, isWrite } of requests) {
             move(gapMillis)

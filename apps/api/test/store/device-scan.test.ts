@@ -2,12 +2,12 @@ import { type WholeDevice, wholeDevice } from "@workanywhere/domain"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { openDatabase } from "../../src/store/database.ts"
 import { deviceFilter } from "../../src/graph/device-filter.ts"
 import { deviceIn } from "../../src/graph/device-json.ts"
 import { deviceOrder, orderById, positionOf } from "../../src/graph/device-order.ts"
 import { type ScanOptions, scansOf } from "../../src/store/device-scan.ts"
 import type { Tables } from "../../src/store/migrations.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
 import { device, order, sorted, texts } from "../conditions.ts"
 import {
   blankDevices,

@@ -5,13 +5,14 @@ import { type DeviceUpdate, applyUpdate, propertyNames, wholeDevice } from "@wor
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { sql } from "kysely"
 import { describe, expect, it } from "vitest"
-import { defaultSettings } from "../../src/settings/config.ts"
-import { openDatabase } from "../../src/store/database.ts"
 import { deviceFilter } from "../../src/graph/device-filter.ts"
 import { orderById } from "../../src/graph/device-order.ts"
-import { type Collection, openDeviceStore } from "../../src/store/device-store.ts"
-import { type Tables, migrate } from "../../src/store/migrations.ts"
 import { startService } from "../../src/service.ts"
+import { defaultSettings } from "../../src/settings/config.ts"
+import type { Collection } from "../../src/store/device-store.ts"
+import { type Tables, migrate } from "../../src/store/migrations.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
+import { openDeviceStore } from "../../src/store/open-device-store.ts"
 import {
   blankDevices,
   documentedUpdate,

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely"
 import { describe, expect, it } from "vitest"
-import { openDatabase } from "../../src/store/database.ts"
 import { type HandOver, groupCommit } from "../../src/store/group-commit.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
 
 interface Tables {
   readonly words: { readonly word: string }

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite"
 import { setImmediate } from "node:timers/promises"
 import { sql } from "kysely"
 import { describe, expect, it } from "vitest"
-import { openDatabase } from "../../src/store/database.ts"
+import { openDatabase } from "../../src/store/open-database.ts"
 import { temporaryFolder } from "../opened.ts"
 
 interface Tables {

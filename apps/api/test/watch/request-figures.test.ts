@@ -2,13 +2,13 @@ import { request as send } from "node:http"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { createApp } from "../../src/app.ts"
-import { defaultSettings } from "../../src/settings/config.ts"
-import { openDeviceStore } from "../../src/store/device-store.ts"
-import { createLocalGraph } from "../../src/local-graph.ts"
 import { openApiDocument } from "../../src/describe/openapi.ts"
+import { createLocalGraph } from "../../src/local-graph.ts"
 import { startService } from "../../src/service.ts"
-import { devicesPath, failureOf, jsonRequest, metricsPath } from "../opened.ts"
+import { defaultSettings } from "../../src/settings/config.ts"
+import { openDeviceStore } from "../../src/store/open-device-store.ts"
 import { operationsOf } from "../described.ts"
+import { devicesPath, failureOf, jsonRequest, metricsPath } from "../opened.ts"
 import { openedEntra } from "../tokens.ts"
 
 const started = async (settings: Partial<typeof defaultSettings> = {}) => {
@@ -105,7 +105,12 @@ describe("/metrics", () => {
     const exposition = await (await fetch(`${service.url}/metrics`)).text()
     expect(exposition).not.toContain("canary")
     const routes = new Set(samplesIn(exposition).flatMap(([, { http_route: route }]) => route ?? []))
-    const document = openApiDocument({ isAuthenticated: false, isLocal: true, hasEtags: false, hasMetrics: true })
+    const document = openApiDocument({
+      isAuthenticated: false,
+      hasControls: true,
+      hasEtags: false,
+      hasExposition: true
+    })
     const known = new Set(operationsOf(document).flatMap(({ path }) => [path, `/beta${path}`, `/v1.0${path}`]))
     expect([...routes].filter((route) => route !== "" && !known.has(route))).toEqual([])
     expect(new Set(samplesIn(exposition).flatMap(([, { http_request_method: method }]) => method ?? []))).toEqual(

@@ -1,0 +1,140 @@
+import { isUtf8 } from "node:buffer"
+import type { IncomingMessage } from "node:http"
+import { type Issue, type NewDevice, type Parsed, parseNewDevice } from "@workanywhere/domain"
+import type { Context } from "hono"
+import { isAddressable, longestKey } from "../graph/address.ts"
+import { isDeeperThan } from "../graph/json-depth.ts"
+import { ApiError } from "./api-error.ts"
+import type { Env } from "./env.ts"
+
+/** The largest body that is read, but for that of a batch. */
+export const largestBodyBytes = 1_048_576
+
+const tooLarge = (mostBytes: number) =>
+  new ApiError("invalidRequest", `The body is larger than the ${mostBytes} bytes that are accepted.`)
+
+const unreadable = () =>
+  new ApiError(
+    "BadRequest",
+    "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+  )
+
+/** Of undeclared length: as much is read as shows that it is too much. */
+const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number): Promise<Buffer> => {
+  const chunks: Array<Uint8Array> = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > mostBytes) throw tooLarge(mostBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Nearly every body comes in one piece, which is not copied. Fails when the caller goes away in the middle of it. */
+const arrived = (incoming: IncomingMessage): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const chunks: Array<Buffer> = []
+    incoming
+      .on("data", (chunk: Buffer) => chunks.push(chunk))
+      .once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
+      .once("error", reject)
+      // An error costs more than to read a body; and this comes at the end of every one.
+      .once("close", () => incoming.readableEnded || reject(new Error("The body ended too soon.")))
+  })
+
+const bytesOf = async (c: Context<Env>, mostBytes: number): Promise<Buffer> => {
+  const declared = c.req.header("content-length")
+  if (declared !== undefined) {
+    if (Number(declared) > mostBytes) throw tooLarge(mostBytes)
+    // The server cuts a body at its declared length; and the stream below is several times as slow as this.
+    const { incoming, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
+    const isFromServer = incoming !== undefined && batchItem === undefined
+    return isFromServer ? arrived(incoming) : Buffer.from(await c.req.raw.arrayBuffer())
+  }
+  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes)
+}
+
+const isJson = (contentType: string): boolean => {
+  const [type = "", ...parameters] = contentType.toLowerCase().split(";")
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="))
+  return type.trim() === "application/json" && (charset === undefined || /^charset="?utf-?8"?$/.test(charset))
+}
+
+const sentence = ({ message }: Issue): string => `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+
+const summary = (issues: ReadonlyArray<Issue>): string =>
+  issues.length === 1
+    ? `The body does not fit the model: ${issues[0]?.message}.`
+    : `The body does not fit the model in ${issues.length} places: ${issues.map(({ path }) => path).join(", ")}.`
+
+/** Far above what a device has; each stray name is compared with every property, which must not be made to take long. */
+const mostNames = 200
+
+const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
+  const names = typeof body === "object" && body !== null && !Array.isArray(body) ? Object.keys(body).length : 0
+  if (names > mostNames) {
+    throw new ApiError("ModelValidationFailure", `The body has ${names} names; at most ${mostNames} are looked at.`)
+  }
+  const parsed = parse(body)
+  if (parsed.success) return parsed.data
+  const [first] = parsed.issues
+  if (first?.code === "notAnObject") throw new ApiError("BadRequest", `${unreadable().message} ${sentence(first)}`)
+  throw new ApiError("ModelValidationFailure", summary(parsed.issues), {
+    details: parsed.issues.map(({ code, message, path }) =>
+      path === "" ? { code, message } : { code, message, target: path }
+    )
+  })
+}
+
+const deepestJson = 64
+
+const parseJson = (text: string): unknown => {
+  if (isDeeperThan(deepestJson, text)) {
+    throw new ApiError(
+      "BadRequest",
+      `The JSON of the body is nested deeper than the ${deepestJson} levels that are read.`
+    )
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable()
+  }
+}
+
+/** The body of a request, if it is JSON of at most so many bytes. */
+export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknown> => {
+  const contentType = c.req.header("content-type")
+  if (contentType === undefined) {
+    throw new ApiError(
+      "BadRequest",
+      "Write requests (excluding DELETE) must contain the Content-Type header declaration."
+    )
+  }
+  const bytes = await bytesOf(c, mostBytes).catch((error: unknown) => {
+    // Else the caller went away in the middle of its body.
+    throw error instanceof ApiError ? error : unreadable()
+  })
+  c.set("received", bytes)
+  if (!isJson(contentType)) throw unreadable()
+  if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
+  if (!isUtf8(bytes)) throw unreadable()
+  return parseJson(bytes.toString())
+}
+
+/** The body of a request, if it is JSON that `parse` accepts. */
+export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
+  fitting(await jsonOf(c, largestBodyBytes), parse)
+
+/** The device in a body, whose id, if it has one, can be part of an address. */
+export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {
+  const device = await jsonBody(c, parseNewDevice)
+  if (device.id !== undefined && !isAddressable(device.id)) {
+    const message = `id: expected a text of 1 to ${longestKey} characters, or leave it out`
+    throw new ApiError("ModelValidationFailure", `The body does not fit the model: ${message}.`, {
+      details: [{ code: "malformedText", message, target: "id" }]
+    })
+  }
+  return device
+}

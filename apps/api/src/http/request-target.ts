@@ -1,0 +1,32 @@
+import type { GraphVersion } from "@workanywhere/domain"
+import type { Context } from "hono"
+import { originOf } from "../graph/address.ts"
+import { type RouteTarget, optionIn, placeOf } from "../graph/target.ts"
+import type { Env } from "./env.ts"
+
+/** The root that a request came to, such as `http://127.0.0.1:4010/beta`. */
+export const rootOf = (c: Context<Env>, version: GraphVersion): string => `${originOf(c.req.url)}/${version}`
+
+/** The item of a batch that a request is. */
+export const batchItemOf = (c: Context<Env>): Env["Bindings"]["batchItem"] =>
+  (c.env as Env["Bindings"] | undefined)?.batchItem
+
+const readTarget = (c: Context<Env>): RouteTarget => {
+  const skiptoken = optionIn(c.req.url, "skiptoken")
+  const batchItem = batchItemOf(c)
+  return {
+    method: c.req.method,
+    ...placeOf(c.req.path),
+    ...(skiptoken === undefined ? {} : { skiptoken }),
+    ...(batchItem === undefined ? {} : { batchItem: batchItem.id })
+  }
+}
+
+/** Where a request is aimed at. */
+export const targetOf = (c: Context<Env>): RouteTarget => {
+  const known = c.get("target")
+  if (known !== undefined) return known
+  const target = readTarget(c)
+  c.set("target", target)
+  return target
+}
