@@ -3,7 +3,8 @@ export { type Log } from "./http/log.ts"
 export type { RequestBudgetSetting } from "./settings/behaviour.ts"
 export type { Call } from "./rehearsal/calls.ts"
 export type { Clock } from "./rehearsal/clock.ts"
-export { type Settings, defaultSettings, readSettings } from "./settings/config.ts"
+export { type Settings } from "./settings/settings.ts"
+export { defaultSettings, readSettings } from "./settings/config.ts"
 export { type DeviceStore } from "./store/device-store.ts"
 export { openDeviceStore } from "./store/open-device-store.ts"
 export {
@@ -17,4 +18,10 @@ export type { Profile, ReadOnlyPolicy } from "./settings/behaviour.ts"
 export { type Rehearsal, type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
 export { type Service, startService } from "./service.ts"
 export { StartError } from "./settings/start-error.ts"
-export { type Finding, type Judgement, type Verdict, junitOf, callerVerdictOf } from "./rehearsal/caller-verdict.ts"
+export {
+  type Finding,
+  type Judgement,
+  type CallerVerdict,
+  junitOf,
+  callerVerdictOf
+} from "./rehearsal/caller-verdict.ts"

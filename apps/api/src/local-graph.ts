@@ -3,13 +3,14 @@ import { createApp } from "./app.ts"
 import { type Connection, sharedTenant } from "./http/env.ts"
 import { type Log, silent } from "./http/log.ts"
 import { seedFleet } from "./local/backend.ts"
-import { type Verdict, junitOf, callerVerdictOf } from "./rehearsal/caller-verdict.ts"
+import { type CallerVerdict, callerVerdictOf, junitOf } from "./rehearsal/caller-verdict.ts"
 import type { Call } from "./rehearsal/calls.ts"
 import { Fleet } from "./rehearsal/control-routes.ts"
 import { type FaultScriptInput, parseFaultScript } from "./rehearsal/fault-script.ts"
 import { type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
 import { closed, httpServer, listen } from "./service.ts"
-import { type Settings, defaultSettings } from "./settings/config.ts"
+import { defaultSettings } from "./settings/config.ts"
+import type { Settings } from "./settings/settings.ts"
 import type { DeviceStore } from "./store/device-store.ts"
 import { openDeviceStore } from "./store/open-device-store.ts"
 
@@ -41,7 +42,7 @@ export interface LocalGraph {
   /** What callers did, the oldest first. */
   readonly calls: () => ReadonlyArray<Call>
   /** Judges what callers did. */
-  readonly verdict: () => Verdict & { readonly junit: () => string }
+  readonly verdict: () => CallerVerdict & { readonly junit: () => string }
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }

@@ -2,9 +2,10 @@ import { constants } from "node:os"
 import { parseArgs } from "node:util"
 import { exitCode, fail } from "./exit.ts"
 import { type Service, startService } from "./service.ts"
-import { readSettings, settingsTable } from "./settings/config.ts"
+import { readSettings } from "./settings/config.ts"
 import { packageVersion } from "./settings/package-version.ts"
 import { StartError } from "./settings/start-error.ts"
+import { settingsTable } from "./settings/variables.ts"
 import { lineLog, logLines } from "./watch/log-lines.ts"
 
 const help = (

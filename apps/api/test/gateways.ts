@@ -1,11 +1,12 @@
-import { createHttpHeaders } from "@azure/core-rest-pipeline"
-import type { TokenCredentialOptions } from "@azure/identity"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { createHttpHeaders } from "@azure/core-rest-pipeline"
+import type { TokenCredentialOptions } from "@azure/identity"
 import { type Surroundings, appOver } from "../src/app.ts"
-import { type Settings, defaultSettings } from "../src/settings/config.ts"
 import { type GatewayOptions, openGateway } from "../src/gateway/open.ts"
 import { closed, httpServer, listen } from "../src/service.ts"
+import { defaultSettings } from "../src/settings/config.ts"
+import type { Settings } from "../src/settings/settings.ts"
 import { temporaryFolder } from "./opened.ts"
 
 /** A record of the log of writes. */

@@ -13,7 +13,7 @@ import { type Declared, type EdmType, reportTypes } from "../graph/csdl.ts"
 import { enumTypeName } from "../graph/device-property.ts"
 import { targetNames } from "../graph/target.ts"
 import { batchSchema } from "../http/batch.ts"
-import type { Finding, Judgement, Verdict } from "../rehearsal/caller-verdict.ts"
+import type { Finding, Judgement, CallerVerdict } from "../rehearsal/caller-verdict.ts"
 import type { shownCall } from "../rehearsal/calls.ts"
 import { fleetSchema } from "../rehearsal/control-routes.ts"
 import { faultScriptSchema } from "../rehearsal/fault-script.ts"
@@ -257,7 +257,7 @@ const judgement: Fields<Judgement> = {
   count,
   findings: listOf(object(finding, Object.keys(finding)))
 }
-const verdict: Fields<Verdict> = {
+const verdict: Fields<CallerVerdict> = {
   passed: flag,
   calls: count,
   forgotten: count,

@@ -1,5 +1,5 @@
-import type { GraphVersion } from "@workanywhere/domain"
 import type { TokenCredentialOptions } from "@azure/identity"
+import type { GraphVersion } from "@workanywhere/domain"
 import {
   type Answered,
   type BatchOutcome,
@@ -30,7 +30,7 @@ import { ApiError } from "../http/api-error.ts"
 import type { Dispatch } from "../http/batch.ts"
 import { type Env, sharedTenant } from "../http/env.ts"
 import type { Log } from "../http/log.ts"
-import type { Settings } from "../settings/config.ts"
+import type { Settings } from "../settings/settings.ts"
 import type { WriteOutcome } from "./audit.ts"
 import { type OnBehalfOf, UpstreamFailure, failureOf } from "./failure.ts"
 

@@ -10,7 +10,7 @@ import {
   jwtVerify
 } from "jose"
 import { clouds, personalTenant } from "../settings/clouds.ts"
-import type { Settings } from "../settings/config.ts"
+import type { Settings } from "../settings/settings.ts"
 import { ApiError } from "./api-error.ts"
 
 /** Who sent a request, as its token proves. */

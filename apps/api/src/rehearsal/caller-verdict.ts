@@ -19,7 +19,7 @@ export interface Judgement {
 }
 
 /** What is to be said of those who called. */
-export interface Verdict {
+export interface CallerVerdict {
   readonly passed: boolean
   readonly calls: number
   /** Calls that were too long ago to be judged. */
@@ -147,7 +147,7 @@ const rules: ReadonlyArray<{
 const mostShown = 20
 
 /** Judges the callers by what they did, in the order they did it. */
-export const callerVerdictOf = (calls: ReadonlyArray<Call>, forgotten = 0): Verdict => {
+export const callerVerdictOf = (calls: ReadonlyArray<Call>, forgotten = 0): CallerVerdict => {
   const judgements = rules.map(({ id, title, find }) => {
     const findings = find(calls)
     return { id, title, passed: findings.length === 0, count: findings.length, findings: findings.slice(0, mostShown) }
@@ -165,7 +165,7 @@ const xml = (text: string): string =>
     .replaceAll(/[&<>"]/g, (character) => escapes[character] ?? character)
 
 /** The verdict as a JUnit report, one test case for each rule. */
-export const junitOf = ({ judgements }: Verdict): string => {
+export const junitOf = ({ judgements }: CallerVerdict): string => {
   const failures = judgements.filter(({ passed }) => !passed).length
   const cases = judgements.map(({ id, title, passed, count, findings }) => {
     const start = `    <testcase classname="verdict" name="${xml(`${id}: ${title}`)}" time="0"`

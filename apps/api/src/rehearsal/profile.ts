@@ -1,4 +1,4 @@
-import { properties, standingMetrics, subScores } from "@workanywhere/domain"
+import { type RouteName, properties, routes, standingMetrics, subScores } from "@workanywhere/domain"
 import type { Context } from "hono"
 import type { RouteTarget } from "../graph/target.ts"
 import { ApiError } from "../http/api-error.ts"
@@ -6,18 +6,22 @@ import type { Env } from "../http/env.ts"
 import { intuneMessage } from "../http/intune-message.ts"
 import { changedBody } from "./fault-effects.ts"
 
-const templates: Partial<Record<RouteTarget["route"], string>> = {
-  metrics: "~/singleton/navigation",
-  metric: "~/singleton/navigation/key",
-  devices: "~/singleton/navigation/key/navigation",
-  device: "~/singleton/navigation/key/navigation/key"
+/** How Intune writes the path of a route: `~/singleton/navigation/key`. */
+const templateOf = (name: RouteName): string => {
+  const [, ...below] = routes[name].path.slice(1).split("/")
+  return ["~", "singleton", ...below.map((part) => (part.startsWith("{") ? "key" : "navigation"))].join("/")
 }
+
+/** What was seen to be refused in part or altogether; of the rest nothing is known. */
+const probed = ["metrics", "metric", "devices", "device"] as const
+
+const templates: ReadonlyMap<string, string> = new Map(probed.map((name) => [name, templateOf(name)]))
 
 const reads: ReadonlySet<string> = new Set(["GET", "HEAD"])
 
 /** Refuses what the observed service has no route for (reference 5.2). */
 export const refuseUnobserved = (c: Context<Env>, { method, route }: RouteTarget): void => {
-  const template = templates[route]
+  const template = templates.get(route)
   if (template === undefined) return
   if (!reads.has(method)) {
     const sentence = `No method match route template "${template}" for the verb ${method}.`

@@ -28,14 +28,14 @@ const mostWindows = 1_000
  * Counts requests against the published limits, in windows that slide: a request is refused when as many as the limit
  * came in the time of one window before it, refused ones included, as Graph counts them.
  */
-export interface Budget {
+export interface RequestBudget {
   /** Counts a request; when it is refused, how long the caller has to keep still before the next is admitted. */
   readonly spend: (spender: Spender, isWrite: boolean) => { readonly waitMillis: number } | undefined
   readonly reset: () => void
 }
 
 /** Makes a budget that nothing has been spent of. */
-export const createRequestBudget = ({ timesAsFast }: { readonly timesAsFast: number }, clock: Clock): Budget => {
+export const createRequestBudget = ({ timesAsFast }: { readonly timesAsFast: number }, clock: Clock): RequestBudget => {
   const windowMillis = publishedWindowMillis / timesAsFast
   const windows = new Map<string, Window>()
 

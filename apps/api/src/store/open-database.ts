@@ -1,4 +1,4 @@
-import type { Settings } from "../settings/config.ts"
+import type { Settings } from "../settings/settings.ts"
 import type { Database, Use } from "./database.ts"
 import { sqliteDatabase } from "./sqlite-database.ts"
 

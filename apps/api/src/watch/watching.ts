@@ -1,6 +1,6 @@
 import type { Log } from "../http/log.ts"
 import type { Exposition, Observer } from "../http/observation.ts"
-import type { Settings } from "../settings/config.ts"
+import type { Settings } from "../settings/settings.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 import { createRequestFigures } from "./request-figures.ts"
 import type { Tracing } from "./tracing.ts"
@@ -19,20 +19,23 @@ export interface Watching {
 
 /** Starts what counts and what traces requests. The libraries for it are imported when they are needed, if ever. */
 export const startWatching = async (
-  { metrics, traces }: Pick<Settings, "metrics" | "traces">,
+  { exposition: visibility, traces }: Pick<Settings, "exposition" | "traces">,
   log: Log
 ): Promise<Watching> => {
-  const figures = metrics === "off" ? undefined : createRequestFigures()
+  const figures = visibility === "off" ? undefined : createRequestFigures()
   const tracing = traces === undefined ? undefined : await (await import("./tracing.ts")).startTracing(traces, log)
 
   let text: Promise<() => Promise<string>> | undefined
-  const exposition = figures && {
-    visibleTo: metrics === "on" ? ("on" as const) : ("loopback" as const),
-    text: async () => {
-      text ??= import("./prometheus.ts").then(({ createExposition }) => createExposition(figures))
-      return (await text)()
-    }
-  }
+  const exposition =
+    figures === undefined || visibility === "off"
+      ? undefined
+      : {
+          visibleTo: visibility,
+          text: async () => {
+            text ??= import("./prometheus.ts").then(({ createExposition }) => createExposition(figures))
+            return (await text)()
+          }
+        }
   return {
     observers: [
       ...(figures === undefined ? [] : [figures.observer]),

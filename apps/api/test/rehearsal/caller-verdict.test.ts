@@ -1,7 +1,7 @@
 import { createGraphClient } from "@workanywhere/graph-client/promise"
 import { describe, expect, it } from "vitest"
 import { createLocalGraph } from "../../src/local-graph.ts"
-import { type Verdict, junitOf, callerVerdictOf } from "../../src/rehearsal/caller-verdict.ts"
+import { type CallerVerdict, junitOf, callerVerdictOf } from "../../src/rehearsal/caller-verdict.ts"
 import type { Call } from "../../src/rehearsal/calls.ts"
 import { movedClock } from "../moved-clock.ts"
 import { devicesPath, jsonRequest } from "../opened.ts"
@@ -11,7 +11,7 @@ const devices = Array.from({ length: 250 }, (_, index) => ({ id: `d${index}` }))
 const polite = { "client-request-id": "0d9bf7c8-7b2c-4ca2-8d0a-0a3f0a8f1f6e" }
 
 /** The findings of a verdict, by rule: the numbers of the calls. */
-const foundIn = ({ judgements }: Verdict) =>
+const foundIn = ({ judgements }: CallerVerdict) =>
   Object.fromEntries(
     judgements.filter(({ passed }) => !passed).map(({ id, findings }) => [id, findings.map(({ call }) => call)])
   )

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { defaultSettings, readSettings, settingsTable, storeName } from "../../src/settings/config.ts"
+import { defaultSettings, readSettings } from "../../src/settings/config.ts"
+import { storeName } from "../../src/settings/settings.ts"
+import { settingsTable } from "../../src/settings/variables.ts"
 
 const problemsOf = (env: Record<string, string>) => {
   const settings = readSettings(env)
@@ -41,7 +43,7 @@ describe("the settings", () => {
       etag: "off",
       fleet: 0,
       fleetSeed: 1,
-      metrics: "loopback",
+      exposition: "loopback",
       log: "info",
       traces: undefined,
       ...noUpstream
@@ -86,7 +88,7 @@ describe("the settings", () => {
         etag: "on",
         fleet: 1_000_000,
         fleetSeed: 7,
-        metrics: "on",
+        exposition: "on",
         log: "error",
         traces: undefined,
         ...noUpstream

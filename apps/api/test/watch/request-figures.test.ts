@@ -84,7 +84,7 @@ describe("/metrics", () => {
   })
 
   it("has labels of routes, methods and statuses only, whatever is asked for", async () => {
-    await using service = await started({ metrics: "on" })
+    await using service = await started({ exposition: "on" })
     for (const path of [
       "/canary",
       "/beta/canary",
@@ -157,7 +157,7 @@ describe("/metrics", () => {
       const response = await fetch(`${service.url}/metrics`, { headers: { [name]: "203.0.113.7" } })
       expect([name, response.status, (await failureOf(response)).code]).toEqual([name, 403, "Forbidden"])
     }
-    await using shown = await started({ metrics: "on" })
+    await using shown = await started({ exposition: "on" })
     expect((await fetch(`${shown.url}/metrics`, { headers: { via: "1.1 proxy" } })).status).toBe(200)
   })
 
@@ -196,7 +196,7 @@ describe("/metrics", () => {
   })
 
   it("is not there when it is off, nor in a Graph of a test's own", async () => {
-    await using service = await started({ metrics: "off" })
+    await using service = await started({ exposition: "off" })
     await using graph = await createLocalGraph()
     for (const response of [await fetch(`${service.url}/metrics`), await graph.fetch("/metrics")]) {
       expect([response.status, (await failureOf(response)).code]).toEqual([400, "BadRequest"])

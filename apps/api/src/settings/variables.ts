@@ -1,0 +1,136 @@
+import { authorities } from "./clouds.ts"
+import type { Named } from "./settings.ts"
+import { upstreamVariables } from "./upstream.ts"
+
+interface Variable {
+  readonly name: `WFA_${string}`
+  /** The text that stands in for a variable that is not set. */
+  readonly standard: string
+  readonly meaning: string
+  /** What is right, for the end of "expected …". */
+  readonly expected: string
+}
+
+/** Each setting's variable, in the order in which help shows them. */
+export const variables: { readonly [Name in keyof Named]: Variable } = {
+  host: {
+    name: "WFA_HOST",
+    standard: "127.0.0.1",
+    meaning: "address to listen on",
+    expected: "a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in"
+  },
+  port: {
+    name: "WFA_PORT",
+    standard: "4010",
+    meaning: "port to listen on",
+    expected: "a whole number from 0 to 65535; 0 takes a free port"
+  },
+  store: {
+    name: "WFA_STORE",
+    standard: "memory",
+    meaning: "where the devices are kept",
+    expected: "memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>"
+  },
+  auth: {
+    name: "WFA_AUTH",
+    standard: "none",
+    meaning: "how callers prove who they are",
+    expected: "none, or entra, with which WFA_HOST may be any address"
+  },
+  audience: {
+    name: "WFA_AUDIENCE",
+    standard: "",
+    meaning: "what tokens are for",
+    expected:
+      "with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing"
+  },
+  tenants: {
+    name: "WFA_TENANTS",
+    standard: "",
+    meaning: "the tenants that are served",
+    expected: "with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing"
+  },
+  authority: {
+    name: "WFA_AUTHORITY",
+    standard: authorities[0],
+    meaning: "where callers sign in",
+    expected: `one of ${authorities.join(", ")}; with WFA_UPSTREAM_AUTH, the one of WFA_UPSTREAM's cloud`
+  },
+  jwksUrl: {
+    name: "WFA_JWKS_URL",
+    standard: "",
+    meaning: "where the keys of tokens are, if not at the authority",
+    expected: "with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing"
+  },
+  profile: {
+    name: "WFA_PROFILE",
+    standard: "documented",
+    meaning: "which behaviour of Graph is shown",
+    expected: "documented (Microsoft's pages), or observed (what public probes saw)"
+  },
+  readOnly: {
+    name: "WFA_READ_ONLY",
+    standard: "accept",
+    meaning: "what becomes of an update of read-only properties",
+    expected: "accept, ignore (200, nothing changes), or reject (400)"
+  },
+  budget: {
+    name: "WFA_BUDGET",
+    standard: "off",
+    meaning: "limits on requests",
+    expected: "off, intune (the published limits), or intune*<k>, k times as fast, as in intune*10"
+  },
+  faults: {
+    name: "WFA_FAULTS",
+    standard: "none",
+    meaning: "what goes wrong, for rehearsal",
+    expected: "none, or the path of a fault script (JSON)"
+  },
+  etag: {
+    name: "WFA_ETAG",
+    standard: "off",
+    meaning: "whether devices have etags, for If-Match",
+    expected: "off, or on"
+  },
+  fleet: {
+    name: "WFA_FLEET",
+    standard: "0",
+    meaning: "synthetic devices to create in an empty store",
+    expected: "a whole number from 0 to 1000000"
+  },
+  fleetSeed: {
+    name: "WFA_FLEET_SEED",
+    standard: "1",
+    meaning: "which synthetic fleet that is",
+    expected: `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`
+  },
+  exposition: {
+    name: "WFA_METRICS",
+    standard: "loopback",
+    meaning: "who may read /metrics",
+    expected: "loopback (callers on this machine), off, or on (whoever reaches the service, without a token)"
+  },
+  log: {
+    name: "WFA_LOG",
+    standard: "info",
+    meaning: "what is logged to stderr",
+    expected: "info (each request), error (failures of the service only), or off"
+  },
+  ...upstreamVariables
+}
+
+/** Every setting that has a variable of ours. */
+export const settingNames = Object.keys(variables) as ReadonlyArray<keyof Named>
+
+/** The names of their variables. */
+export const variableNames: ReadonlyArray<string> = settingNames.map((setting) => variables[setting].name)
+
+/** The settings as a table for a terminal: variable, what it is when not set, what it does. */
+export const settingsTable = (): string =>
+  settingNames
+    .map((setting) => variables[setting])
+    .map(
+      ({ name, standard, meaning, expected }) =>
+        `  ${name.padEnd(15)} ${standard.padEnd(11)} ${meaning}\n${" ".repeat(30)}${expected}`
+    )
+    .join("\n")
