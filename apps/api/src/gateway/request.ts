@@ -3,7 +3,6 @@ import type { Answered } from "@workanywhere/graph-client"
 import type { Context } from "hono"
 import { includeUnknownMembers, preferencesOf } from "../graph/preferences.ts"
 import type { Env } from "../http/env.ts"
-import type { Passed } from "./upstream.ts"
 
 /** What stands in an address in place of the names. */
 export type Keys = Readonly<Record<string, string>>
@@ -59,3 +58,15 @@ export const isFields = (value: unknown): value is Fields =>
 /** A single resource, also where it is shown inside `{"value": …}`, as on Microsoft's pages. */
 export const resourceIn = (body: unknown): unknown =>
   isFields(body) && isFields(body["value"]) && !("id" in body) ? body["value"] : body
+
+/** A request for the upstream. */
+export interface Passed {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  readonly version: GraphVersion
+  /** Below the version, with its query. */
+  readonly url: string
+  /** The path with names in place of keys. */
+  readonly template: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}

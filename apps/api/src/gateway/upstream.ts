@@ -2,7 +2,6 @@ import type { TokenCredentialOptions } from "@azure/identity"
 import type { GraphVersion } from "@workanywhere/domain"
 import {
   type Answered,
-  type BatchOutcome,
   type GraphClientOptions,
   type TokenSource,
   CurrentFlow,
@@ -32,26 +31,10 @@ import { type Env, sharedTenant } from "../http/env.ts"
 import type { Log } from "../http/log.ts"
 import type { Settings } from "../settings/settings.ts"
 import type { WriteOutcome } from "./audit.ts"
+import { type Bundle, makeBundle } from "./bundle.ts"
 import { type OnBehalfOf, UpstreamFailure, failureOf } from "./failure.ts"
-
-/** A request for the upstream. */
-export interface Passed {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  readonly version: GraphVersion
-  /** Below the version, with its query. */
-  readonly url: string
-  /** The path with names in place of keys. */
-  readonly template: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: unknown
-}
-
-/** What the items of one batch have in common: what they ask at the same time is sent in batches. */
-export interface Bundle {
-  readonly send: (key: ClientKey, request: Passed) => Promise<Answered>
-  /** Runs an item: nothing is sent before each item that runs waits for an answer or is through. */
-  readonly during: (item: () => Promise<Response>) => Promise<Response>
-}
+import { probeOf, readinessBy } from "./readiness.ts"
+import type { Passed } from "./request.ts"
 
 /** The Graph that requests are passed on to. */
 export interface Upstream {
@@ -94,9 +77,6 @@ const mostCallers = 1_000
 const mostWaiting = 200
 /** Of all callers together. */
 const mostUnderWay = 5_000
-
-const readyForMillis = 5_000
-const readyWithin = Duration.seconds(5)
 
 /** For whom a client asks: equal when its fields are. */
 class ClientKey extends Data.Class<{
@@ -182,14 +162,6 @@ const flowOf = (c: RequestContext<Env>): { readonly name: string; readonly mostW
   mostWaiting
 })
 
-/** One request of a batch that waits to be sent with the others. */
-interface Bundled {
-  readonly key: ClientKey
-  readonly request: Passed
-  readonly resolve: (outcome: BatchOutcome | undefined) => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Passes requests on to another Graph, through the one runtime there is. */
 export const openUpstream = (options: UpstreamOptions): Upstream => {
   const { log, onBehalfOf, settings, tracer } = options
@@ -267,109 +239,42 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     return valueOf(await run(effect, c.req.raw.signal))
   }
 
-  /** Sends what waits when all items that are under way have come to wait. */
-  const makeBundle = (batch: RequestContext<Env>): Bundle => {
-    let active = 0
-    let isDue = false
-    let waiting: Array<Bundled> = []
-
-    const post = async (items: ReadonlyArray<Bundled>): Promise<void> => {
-      const [first] = items
-      if (first === undefined) return
-      const requests = items.map(({ request: { body, headers = {}, method, url } }) => ({
-        method,
-        url,
-        headers,
-        ...(body === undefined ? {} : { body })
-      }))
-      try {
-        const effect = using(batch, first.key, (client) => client.batch(requests))
-        const outcomes = valueOf(await run(effect, batch.req.raw.signal))
-        for (const [index, { resolve }] of items.entries()) resolve(outcomes[index])
-      } catch (error) {
-        for (const { reject } of items) reject(error)
-      }
-    }
-
-    // Later than what follows from the answers before, so that it goes along.
-    const sendWhenAllWait = (): void => {
-      if (isDue) return
-      isDue = true
-      setImmediate(() => {
-        isDue = false
-        if (waiting.length < active || waiting.length === 0) return
-        const items = waiting
-        waiting = []
-        void post(items)
-      })
-    }
-
-    const send = async (key: ClientKey, request: Passed): Promise<Answered> => {
-      const outcome = await new Promise<BatchOutcome | undefined>((resolve, reject) => {
-        waiting.push({ key, request, resolve, reject })
-        sendWhenAllWait()
-      })
-      if (outcome === undefined) throw new Error("the batch has no outcome for one of its items")
-      if (outcome.kind === "failed") throw failureOf(outcome.error, onBehalfOf)
-      // As the client does with an update that is sent by itself.
-      if (outcome.status !== 204 || request.method !== "PATCH") return outcome
-      const { body: _, ...readBack } = request
-      return send(key, { ...readBack, method: "GET" })
-    }
-
-    return {
-      send,
-      during: async (item) => {
-        active += 1
-        try {
-          return await item()
-        } finally {
-          active -= 1
-          sendWhenAllWait()
-        }
-      }
-    }
-  }
+  const bundleFor = (batch: RequestContext<Env>): Bundle =>
+    makeBundle(
+      async (requests) => {
+        const [first] = requests
+        if (first === undefined) return []
+        const items = requests.map(({ body, headers = {}, method, url }) => ({
+          method,
+          url,
+          headers,
+          ...(body === undefined ? {} : { body })
+        }))
+        // The items of a batch are of one caller, and below one version.
+        const effect = using(batch, keyOf(batch, first.version), (client) => client.batch(items))
+        return valueOf(await run(effect, batch.req.raw.signal))
+      },
+      (error) => failureOf(error, onBehalfOf)
+    )
 
   /** What the items of batches are sent with. */
   const bundles = new WeakMap<Request, Bundle>()
 
   const sent = async (c: RequestContext<Env>, request: Passed): Promise<Answered> => {
     const key = keyOf(c, request.version)
-    const bundle = bundles.get(c.req.raw)
-    return bundle === undefined ? alone(c, key, request) : bundle.send(key, request)
+    return bundles.get(c.req.raw)?.send(request) ?? alone(c, key, request)
   }
 
-  const probe = Effect.gen(function* () {
-    const [tenant = upstreamTenant ?? sharedTenant] = settings.tenants
-    const token =
-      upstreamAuth === "client-credentials" ? tokensFor(options)({ tenant, assertion: undefined }) : undefined
-    const layer = GraphClient.layer({
-      baseUrl: `${origin}/v1.0`,
-      // Apart from what callers ask: it neither waits behind them nor takes from their budget.
-      app: "readiness",
-      tenant,
-      attempts: 1,
-      deadline: readyWithin,
-      budget: "unlimited",
-      ...(token === undefined ? {} : { token })
-    })
-    return yield* Layer.build(layer).pipe(
-      Effect.orDie,
-      Effect.flatMap((context) =>
-        Context.get(context, GraphClient).request({ method: "GET", url: "/deviceManagement?$select=id" })
-      ),
-      Effect.scoped,
-      Effect.as(undefined),
-      // Whatever it says below 500, it does answer; without credentials of our own it asks for some.
-      Effect.catchIf(
-        ({ status = 500 }) => status < 500 && (status !== 401 || token === undefined),
-        () => Effect.undefined
+  const isReady = readinessBy(
+    () => {
+      const [tenant = upstreamTenant ?? sharedTenant] = settings.tenants
+      const isOwn = upstreamAuth === "client-credentials"
+      return runtime.runPromiseExit(
+        probeOf(origin, tenant, isOwn ? tokensFor(options)({ tenant, assertion: undefined }) : undefined)
       )
-    )
-  })
-
-  let probed: { readonly at: number; readonly outcome: Promise<Exit.Exit<undefined, GraphError>> } | undefined
+    },
+    ({ cause }) => log.error({ err: Cause.squash(cause) }, "the upstream does not answer")
+  )
 
   return {
     origin,
@@ -389,24 +294,18 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
       }
     },
     bundled: (c, dispatch) => {
-      const bundle = makeBundle(c)
+      const bundle = bundleFor(c)
       return (request, bindings) => {
         bundles.set(request, bundle)
         return bundle.during(async () => dispatch(request, bindings))
       }
     },
     ready: async () => {
-      if (probed === undefined || Date.now() >= probed.at + readyForMillis) {
-        probed = { at: Date.now(), outcome: runtime.runPromiseExit(probe) }
-        const exit = await probed.outcome
-        if (Exit.isFailure(exit)) log.error({ err: Cause.squash(exit.cause) }, "the upstream does not answer")
-      }
-      if (Exit.isFailure(await probed.outcome)) {
-        throw new ApiError(
-          "serviceNotAvailable",
-          "The upstream does not answer, or does not take the gateway's credentials."
-        )
-      }
+      if (await isReady()) return
+      throw new ApiError(
+        "serviceNotAvailable",
+        "The upstream does not answer, or does not take the gateway's credentials."
+      )
     },
     close: () => runtime.dispose()
   }

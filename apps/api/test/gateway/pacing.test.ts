@@ -74,7 +74,7 @@ describe("callers of one tenant", () => {
     await using world = await paced(1)
     const [greedy, modest] = [await tokenOf(users[0]), await tokenOf(users[1])]
     const stop = new AbortController()
-    const answers = Array.from({ length: 260 }, (_, index) => world.patch(greedy, `g${index}`, stop.signal))
+    const answers = Array.from({ length: 400 }, (_, index) => world.patch(greedy, `g${index}`, stop.signal))
     const refused = await Promise.race(
       answers.map(async (answer) => {
         const response = await answer
