@@ -1,0 +1,188 @@
+import type { Device } from "../device/device.ts"
+import { type EvolvableEnum, memberNumber, memberWithNumber } from "../device/evolvable-enum.ts"
+import { type Issue, valueIssue } from "../device/issue.ts"
+import { type Property, type PropertyName, enumOf, isNullable, properties, property } from "../device/property.ts"
+import { unescaped } from "./csv-text.ts"
+
+/**
+ * The reports that Intune's portal exports: `EAWFADeviceList` has the facts, `EAWFAPerDevicePerformance` the scores and
+ * the health (reference 3).
+ */
+export type PortalReport = "EAWFADeviceList" | "EAWFAPerDevicePerformance"
+
+/** What a CSV file's columns are named after: Graph's properties, or one of the portal's reports. */
+export type CsvForm = "graph" | PortalReport
+
+/**
+ * Columns whose name in the reports is not the property's in PascalCase. The reports have no other key than the Intune
+ * device id, which the record's `id` equals in practice (reference 1.1 and 3; the last two mappings are inferred).
+ */
+const renamed: { readonly [Name in PropertyName]?: string } = {
+  id: "DeviceId",
+  azureAdRegistered: "GraphDeviceIsManaged",
+  azureAdDeviceId: "ReferenceId",
+  azureAdJoinType: "JoinType",
+  osDescription: "OSDescription",
+  osVersion: "OSVersion",
+  osCheckFailed: "OSCheckFailed",
+  tpmCheckFailed: "TPMCheckFailed"
+}
+
+/** Columns of the reports that are no property of the device. */
+const portalOnly: ReadonlySet<string> = new Set(
+  [
+    "DeviceScopeIds",
+    "MemaTimeGenerated",
+    "PartnerFeaturesBitmask",
+    "RowCountInSnapshot",
+    "SchemaVersion",
+    "TargetSnapshotId"
+  ].map((name) => name.toLowerCase())
+)
+
+/** What a property's column is named in the portal's reports. */
+export const portalColumn = (name: PropertyName): string =>
+  renamed[name] ?? name.charAt(0).toUpperCase() + name.slice(1)
+
+const inBothReports: ReadonlySet<PropertyName> = new Set(["id", "deviceName", "manufacturer", "model"] as const)
+
+/** The properties that a report of the portal has columns for, in the documented order of the properties. */
+export const portalProperties = (report: PortalReport): ReadonlyArray<PropertyName> =>
+  properties
+    .filter(({ name, group }) => {
+      if (inBothReports.has(name)) return true
+      return report === "EAWFAPerDevicePerformance" ? group === "scores" : group !== "scores" && name !== "deviceId"
+    })
+    .map(({ name }) => name)
+
+const graphNames = new Map<string, PropertyName>(properties.map(({ name }) => [name.toLowerCase(), name]))
+const portalNames = new Map(
+  properties
+    .filter(({ name }) => name !== "deviceId")
+    .map(({ name }): [string, PropertyName] => [portalColumn(name).toLowerCase(), name])
+)
+
+/** What a heading stands for; `"ignored"` for what the portal adds, `undefined` for what nobody knows. */
+const meaningOf = (heading: string, hasId: boolean): PropertyName | "ignored" | undefined => {
+  const name = heading.trim().toLowerCase()
+  // With an `id` column, `DeviceId` is Graph's property of that name; without one it is the portal's key.
+  const known = hasId
+    ? (graphNames.get(name) ?? portalNames.get(name))
+    : (portalNames.get(name) ?? graphNames.get(name))
+  if (known !== undefined) return known
+  // An export job adds `…_loc` columns with values in words, unless it is told not to.
+  return portalOnly.has(name) || portalNames.has(name.replace(/_loc$/, "")) ? "ignored" : undefined
+}
+
+/** What the headings of a file stand for. */
+export interface Headings {
+  readonly form: CsvForm
+  /** The property for each column; `undefined` for a column that is left out. */
+  readonly columns: ReadonlyArray<PropertyName | undefined>
+  /** Headings that mean nothing to us, and those that stand there twice. */
+  readonly unknown: ReadonlyArray<string>
+  readonly repeated: ReadonlyArray<PropertyName>
+}
+
+/** Reads headings: Graph's names or the portal's, upper or lower case. */
+export const readHeadings = (headings: ReadonlyArray<string>): Headings => {
+  const hasId = headings.some((heading) => heading.trim().toLowerCase() === "id")
+  const unknown: Array<string> = []
+  const repeated: Array<PropertyName> = []
+  const columns: Array<PropertyName | undefined> = []
+  for (const heading of headings) {
+    const meaning = meaningOf(heading, hasId)
+    if (meaning === undefined && heading.trim() !== "") unknown.push(heading)
+    const name = meaning === "ignored" ? undefined : meaning
+    const again = name !== undefined && columns.includes(name)
+    if (again) repeated.push(name)
+    columns.push(again ? undefined : name)
+  }
+  const hasScores = columns.some((name) => name !== undefined && property(name)?.group === "scores")
+  return {
+    form: hasId ? "graph" : hasScores ? "EAWFAPerDevicePerformance" : "EAWFADeviceList",
+    columns,
+    unknown,
+    repeated
+  }
+}
+
+const delimiters = [",", ";", "\t"]
+
+/** The delimiter of a header: the one that makes the most of its names known. */
+export const delimiterOf = (header: string): string => {
+  const known = (delimiter: string): number =>
+    header.split(delimiter).filter((cell) => meaningOf(cell.replaceAll('"', ""), true) !== undefined).length
+  return delimiters.reduce((best, delimiter) => (known(delimiter) > known(best) ? delimiter : best))
+}
+
+/** What an empty cell means: nothing said about the property, or null where it may be null. */
+export type EmptyCell = "absent" | "null"
+
+const number = /^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?$/i
+
+const readNumber = (text: string): number | string => {
+  const trimmed = text.trim()
+  // Where the delimiter is a semicolon, a spreadsheet writes its numbers with a decimal comma.
+  return number.test(trimmed) ? Number(trimmed.replace(",", ".")) : text
+}
+
+const booleans = new Map([
+  ["true", true],
+  ["false", false],
+  ["1", true],
+  ["0", false]
+])
+
+const readMember = (members: EvolvableEnum, text: string): string => {
+  const trimmed = text.trim()
+  return (/^\d+$/.test(trimmed) ? memberWithNumber(members, Number(trimmed)) : undefined) ?? text
+}
+
+/** The value that a cell with something in it stands for; the text itself where it does not fit the property. */
+const readCell = (of: Property, cell: string): unknown => {
+  const text = unescaped(cell)
+  const members = enumOf(of.kind)
+  if (members !== undefined) return readMember(members, text)
+  if (of.kind === "boolean") return booleans.get(text.trim().toLowerCase()) ?? text
+  return of.kind === "score" ? readNumber(text) : text
+}
+
+const fits = (of: Property, value: unknown): boolean =>
+  of.kind === "boolean"
+    ? typeof value === "boolean"
+    : of.kind === "score"
+      ? Number.isFinite(value)
+      : typeof value === "string"
+
+/** The properties that a row's cells stand for, and what is wrong with those that do not fit. */
+export const readCells = (
+  columns: Headings["columns"],
+  cells: ReadonlyArray<string>,
+  empty: EmptyCell
+): { readonly device: Device; readonly issues: ReadonlyArray<Issue> } => {
+  const device: Record<string, unknown> = {}
+  const issues: Array<Issue> = []
+  for (const [at, name] of columns.entries()) {
+    const of = name === undefined ? undefined : property(name)
+    if (of === undefined) continue
+    const cell = cells[at] ?? ""
+    if (cell === "") {
+      if (of.name === "id") issues.push(valueIssue(of, null))
+      else if (empty === "null" && isNullable(of)) device[of.name] = null
+      continue
+    }
+    const value = readCell(of, cell)
+    if (fits(of, value)) device[of.name] = value
+    else issues.push(valueIssue(of, value))
+  }
+  return { device, issues }
+}
+
+/** What a report of the portal prints for a property: an enum's number; a member without one by its name. */
+export const portalValue = (device: Device, name: PropertyName): unknown => {
+  const value = device[name]
+  const of = property(name)
+  const members = of && enumOf(of.kind)
+  return typeof value === "string" && members !== undefined ? (memberNumber(members, value) ?? value) : value
+}
