@@ -13,7 +13,6 @@ export {
 export {
   type Property,
   type PropertyGroup,
-  type PropertyKind,
   type PropertyName,
   type PropertyValue,
   enumOf,
@@ -43,7 +42,14 @@ export {
   valueIssue
 } from "./device/issue.ts"
 export { nearMiss } from "./device/near-miss.ts"
-export { isStorable } from "./device/fits-at-once.ts"
+export {
+  type KindRule,
+  type Limit,
+  type PropertyKind,
+  type Refusal,
+  isStorable,
+  kindRules
+} from "./device/property-kind.ts"
 export {
   type Body,
   type Change,

@@ -1,6 +1,6 @@
 import * as z from "zod"
-import { type EvolvableEnum, unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
-import { fitsAtOnce, isStorable, looseRule, strictRule } from "./fits-at-once.ts"
+import { unknownFutureValue } from "./evolvable-enum.ts"
+import { fitsAtOnce } from "./fits-at-once.ts"
 import {
   type Issue,
   emptyUpdateIssue,
@@ -9,6 +9,7 @@ import {
   unknownPropertyIssue,
   valueIssue
 } from "./issue.ts"
+import { type KindRule, type Limit, type Manner, kindRules, limitOf } from "./property-kind.ts"
 import {
   type Property,
   type PropertyName,
@@ -19,7 +20,6 @@ import {
   property,
   propertyNames
 } from "./property.ts"
-import { isWritableScore, unavailableScore } from "./score.ts"
 
 /** How Graph names the resource in `@odata.type`. */
 export const deviceODataType = "#microsoft.graph.userExperienceAnalyticsWorkFromAnywhereDevice"
@@ -49,41 +49,27 @@ export type DeviceUpdate = Properties & { readonly "@odata.type"?: typeof device
 /** What a caller may send to create a device; like {@link DeviceUpdate}, but the sentinel is not a value. */
 export type NewDevice = DeviceUpdate
 
-interface Rules {
-  readonly string: z.ZodType
-  readonly score: z.ZodType
-  readonly members: (of: EvolvableEnum) => z.ZodType
-}
+const ofType: Record<KindRule["type"], z.ZodType> = { string: z.string(), boolean: z.boolean(), number: z.number() }
 
-const reading: Rules = { string: z.string(), score: z.number(), members: () => z.string() }
+const limited = (value: z.ZodType, limit: Limit): z.ZodType =>
+  "members" in limit ? z.enum(limit.members) : value.refine(limit.holds).meta(limit.jsonSchema)
 
-const updating: Rules = {
-  string: z.string().refine(isStorable),
-  score: z
-    .number()
-    .refine(isWritableScore)
-    .meta({ anyOf: [{ const: unavailableScore }, { minimum: 0, maximum: 100 }] }),
-  members: (of) => z.enum(Object.keys(of))
-}
-
-const creating: Rules = { ...updating, members: (of) => z.enum(writableMembers(of)) }
-
-const schemaOf = (of: Property, rules: Rules): z.ZodType => {
-  const members = enumOf(of.kind)
-  if (members !== undefined) return rules.members(members)
-  const value = of.kind === "boolean" ? z.boolean() : rules[of.kind === "score" ? "score" : "string"]
-  return isNullable(of) ? z.nullable(value) : value
+const schemaOf = (row: Property, manner: Manner): z.ZodType => {
+  const value = ofType[kindRules[row.kind].type]
+  const limit = limitOf(row.kind, manner)
+  const fitting = limit === undefined ? value : limited(value, limit)
+  return isNullable(row) ? z.nullable(fitting) : fitting
 }
 
 /**
  * `exactOptional`, because a property that is there holds a value; it is also what keeps zod's compiled path about
  * 1.5 × as fast as `optional` for objects of this size.
  */
-const shapeOf = (rules: Rules): Record<string, z.ZodType> =>
+const shapeOf = (manner: Manner): Record<string, z.ZodType> =>
   Object.fromEntries(
     properties.map((row) => [
       row.name,
-      z.exactOptional(schemaOf(row, rules)).meta({ title: row.label, description: row.meaning })
+      z.exactOptional(schemaOf(row, manner)).meta({ title: row.label, description: row.meaning })
     ])
   )
 
@@ -95,20 +81,20 @@ const withoutAnnotations = (body: unknown): unknown => {
   return Object.fromEntries(Object.entries(body).filter(([name]) => !isAnnotation(name)))
 }
 
-const writing = (rules: Rules) =>
-  z.strictObject({ "@odata.type": z.exactOptional(z.literal(deviceODataType)), ...shapeOf(rules) })
+const writing = (manner: Manner) =>
+  z.strictObject({ "@odata.type": z.exactOptional(z.literal(deviceODataType)), ...shapeOf(manner) })
 
 const namesAProperty = (body: object): boolean =>
   Object.keys(body).some((name) => name !== "id" && property(name) !== undefined)
 
-const updateBody = writing(updating).refine(namesAProperty)
-const newBody = writing(creating)
+const updateBody = writing("update").refine(namesAProperty)
+const newBody = writing("create")
 
 type FitsAtOnce = (body: unknown) => boolean
 
-const fitsDevice = fitsAtOnce(looseRule)
-const fitsUpdate = fitsAtOnce(strictRule(Object.keys), deviceODataType)
-const fitsNew = fitsAtOnce(strictRule(writableMembers), deviceODataType)
+const fitsDevice = fitsAtOnce("read")
+const fitsUpdate = fitsAtOnce("update", deviceODataType)
+const fitsNew = fitsAtOnce("create", deviceODataType)
 
 /** A schema that asks zod only about bodies in which not everything fits. */
 const quickly = <A>(schema: z.ZodType, fits: FitsAtOnce): z.ZodType<A> =>
@@ -121,11 +107,11 @@ const quickly = <A>(schema: z.ZodType, fits: FitsAtOnce): z.ZodType<A> =>
   })
 
 /** Reads a device from Graph; tolerant, see the type {@link Device}. */
-export const Device: z.ZodType<Device> = quickly(z.looseObject(shapeOf(reading)), fitsDevice)
+export const Device: z.ZodType<Device> = quickly(z.looseObject(shapeOf("read")), fitsDevice)
 
 /** Reads a device from Graph whose key has to be there. */
 export const KeyedDevice: z.ZodType<KeyedDevice> = quickly(
-  z.looseObject({ ...shapeOf(reading), id: z.string() }),
+  z.looseObject({ ...shapeOf("read"), id: z.string() }),
   (body) => fitsDevice(body) && Object.hasOwn(body as object, "id")
 )
 
@@ -178,10 +164,10 @@ export const parseDeviceUpdate: (body: unknown) => Parsed<DeviceUpdate> = parser
 /** Checks the body of a create, or says for each property what is wrong with it. */
 export const parseNewDevice: (body: unknown) => Parsed<NewDevice> = parser(NewDevice, fitsNew)
 
-/** Fills in what is missing: null, and `unknown` for the two enums, which is their documented default. */
+/** Fills in what is missing: null, and `unknown` for the enums, which is their documented default. */
 export const wholeDevice = (device: KeyedDevice): WholeDevice =>
   Object.fromEntries(
-    properties.map((row) => [row.name, device[row.name] ?? (isNullable(row) ? null : "unknown")])
+    properties.map(({ name, kind }) => [name, device[name] ?? kindRules[kind].unrecorded])
   ) as unknown as WholeDevice
 
 /**
@@ -215,7 +201,7 @@ export const changes = (before: Device, after: Device): ReadonlyArray<Change> =>
 export type Body = "Device" | "DeviceUpdate" | "NewDevice"
 
 const bodies: Record<Body, z.ZodType> = {
-  Device: z.looseObject(shapeOf(reading)),
+  Device: z.looseObject(shapeOf("read")),
   DeviceUpdate: updateBody,
   NewDevice: newBody
 }

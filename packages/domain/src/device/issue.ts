@@ -1,5 +1,6 @@
 import { unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
 import { nearMiss } from "./near-miss.ts"
+import { kindRules } from "./property-kind.ts"
 import { type Property, enumOf, isNullable, propertyNames } from "./property.ts"
 
 /** What can be wrong with a body. */
@@ -62,28 +63,15 @@ const didYouMean = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : `; did you mean ${suggestion}?`
 
 /** What a caller may send for a property, in words. */
-export const expectedValue = (of: Property): string => {
-  const members = enumOf(of.kind)
-  if (members !== undefined) return `one of ${writableMembers(members).join(", ")}`
-  if (of.name === "id") return "a string"
-  if (of.kind === "score") return "a number from 0 to 100, -1 for unavailable, or null"
-  return of.kind === "boolean" ? "true, false or null" : "a string or null"
-}
+export const expectedValue = (of: Property): string => (of.name === "id" ? "a string" : kindRules[of.kind].expected)
 
 const fault = (of: Property, value: unknown): readonly [IssueCode, string] => {
+  const { type, limits } = kindRules[of.kind]
   if (value === null && !isNullable(of)) return ["nullNotAllowed", "null is not allowed"]
-  if (typeof value === "number" && of.kind === "score") {
-    return Number.isFinite(value)
-      ? ["scoreOutOfRange", `${shown(value)} is not a score`]
-      : ["notFinite", `${shown(value)} is not a finite number`]
-  }
-  if (typeof value === "string" && of.kind === "string") {
-    return ["malformedText", "the text holds a NUL or half of a surrogate pair, which cannot be stored"]
-  }
   if (value === unknownFutureValue) return ["unknownMember", `${value} only stands for members added later`]
-  if (typeof value === "string" && enumOf(of.kind) !== undefined)
-    return ["unknownMember", `${shown(value)} is not a member`]
-  return ["wrongType", `${shown(value)} is not of the right type`]
+  return typeof value === type && limits !== undefined
+    ? limits.refusal(value, shown(value))
+    : ["wrongType", `${shown(value)} is not of the right type`]
 }
 
 /** Says what is wrong with a value that was refused for a property. */

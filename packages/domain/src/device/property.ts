@@ -1,7 +1,5 @@
-import { type HealthState, type UpgradeEligibility, healthState, upgradeEligibility } from "./evolvable-enum.ts"
-
-/** What a property's values are; each kind has one rule for reading and one for writing. */
-export type PropertyKind = "string" | "boolean" | "score" | "upgradeEligibility" | "healthState"
+import type { EvolvableEnum } from "./evolvable-enum.ts"
+import { type PropertyKind, type ValueOfKind, kindRules } from "./property-kind.ts"
 
 /** The part of the record that a property belongs to, in the order in which the groups stand. */
 export type PropertyGroup = "identity" | "autopilot" | "entra" | "windows" | "management" | "readiness" | "scores"
@@ -254,14 +252,6 @@ export interface Property extends PropertyFacts {
   readonly name: PropertyName
 }
 
-interface ValueOfKind {
-  readonly string: string | null
-  readonly boolean: boolean | null
-  readonly score: number | null
-  readonly upgradeEligibility: UpgradeEligibility
-  readonly healthState: HealthState
-}
-
 /** Type of a property's values as they stand on the wire. */
 export type PropertyValue<Name extends PropertyName> = Name extends "id"
   ? string
@@ -276,8 +266,7 @@ export const property = (name: string): Property | undefined => byName.get(name)
 export const propertyNames: ReadonlyArray<PropertyName> = properties.map(({ name }) => name)
 
 /** The enum that a property's values come from; `undefined` for kinds that are not an enum. */
-export const enumOf = (kind: PropertyKind): typeof upgradeEligibility | typeof healthState | undefined =>
-  kind === "upgradeEligibility" ? upgradeEligibility : kind === "healthState" ? healthState : undefined
+export const enumOf = (kind: PropertyKind): EvolvableEnum | undefined => kindRules[kind].members
 
 /** Whether Graph allows null: everywhere but on the key and the two enums (reference 1.1). */
-export const isNullable = ({ kind, name }: Property): boolean => name !== "id" && enumOf(kind) === undefined
+export const isNullable = ({ kind, name }: Property): boolean => name !== "id" && kindRules[kind].unrecorded === null

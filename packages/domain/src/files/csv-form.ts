@@ -1,7 +1,8 @@
 import type { Device } from "../device/device.ts"
-import { type EvolvableEnum, memberNumber, memberWithNumber } from "../device/evolvable-enum.ts"
+import { memberNumber } from "../device/evolvable-enum.ts"
 import { type Issue, valueIssue } from "../device/issue.ts"
-import { type Property, type PropertyName, enumOf, isNullable, properties, property } from "../device/property.ts"
+import { isOfKind, kindRules } from "../device/property-kind.ts"
+import { type PropertyName, enumOf, isNullable, properties, property } from "../device/property.ts"
 import { unescaped } from "./csv-text.ts"
 
 /**
@@ -119,42 +120,6 @@ export const delimiterOf = (header: string): string => {
 /** What an empty cell means: nothing said about the property, or null where it may be null. */
 export type EmptyCell = "absent" | "null"
 
-const number = /^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?$/i
-
-const readNumber = (text: string): number | string => {
-  const trimmed = text.trim()
-  // Where the delimiter is a semicolon, a spreadsheet writes its numbers with a decimal comma.
-  return number.test(trimmed) ? Number(trimmed.replace(",", ".")) : text
-}
-
-const booleans = new Map([
-  ["true", true],
-  ["false", false],
-  ["1", true],
-  ["0", false]
-])
-
-const readMember = (members: EvolvableEnum, text: string): string => {
-  const trimmed = text.trim()
-  return (/^\d+$/.test(trimmed) ? memberWithNumber(members, Number(trimmed)) : undefined) ?? text
-}
-
-/** The value that a cell with something in it stands for; the text itself where it does not fit the property. */
-const readCell = (of: Property, cell: string): unknown => {
-  const text = unescaped(cell)
-  const members = enumOf(of.kind)
-  if (members !== undefined) return readMember(members, text)
-  if (of.kind === "boolean") return booleans.get(text.trim().toLowerCase()) ?? text
-  return of.kind === "score" ? readNumber(text) : text
-}
-
-const fits = (of: Property, value: unknown): boolean =>
-  of.kind === "boolean"
-    ? typeof value === "boolean"
-    : of.kind === "score"
-      ? Number.isFinite(value)
-      : typeof value === "string"
-
 /** The properties that a row's cells stand for, and what is wrong with those that do not fit. */
 export const readCells = (
   columns: Headings["columns"],
@@ -172,8 +137,8 @@ export const readCells = (
       else if (empty === "null" && isNullable(of)) device[of.name] = null
       continue
     }
-    const value = readCell(of, cell)
-    if (fits(of, value)) device[of.name] = value
+    const value = kindRules[of.kind].fromText(unescaped(cell))
+    if (isOfKind(of.kind, value)) device[of.name] = value
     else issues.push(valueIssue(of, value))
   }
   return { device, issues }
