@@ -57,6 +57,22 @@ export const models = {
   unknown: weighted([6, ready], [1, small], [3, dated])
 }
 
+/**
+ * The checks of which one is null on a device without a verdict. They are listed, since one is drawn by its place: a
+ * check that joins the table leaves every device of a seed as it was, and is itself false, or null where all are.
+ */
+export const oftenUnknownChecks = [
+  "ramCheckFailed",
+  "storageCheckFailed",
+  "processorCoreCountCheckFailed",
+  "processorSpeedCheckFailed",
+  "tpmCheckFailed",
+  "secureBootCheckFailed",
+  "processorFamilyCheckFailed",
+  "processor64BitCheckFailed",
+  "osCheckFailed"
+] as const satisfies ReadonlyArray<ReadinessCheck>
+
 /** Builds of Windows 11, and of Windows 10 that it can be installed over: version 2004 or later (reference 4.5). */
 export const builds = {
   windows11OnNewer: weighted([2, 22631], [9, 26100], [9, 26200]),

@@ -1,9 +1,18 @@
 import type { WholeDevice } from "../device/device.ts"
 import { noEntraDeviceId } from "../device/free-text.ts"
-import type { PropertyName, PropertyValue } from "../device/property.ts"
+import { kindRules } from "../device/property-kind.ts"
+import { type PropertyName, type PropertyValue, properties } from "../device/property.ts"
 import { subScores } from "../device/score.ts"
 import { readinessChecks } from "../windows/readiness.ts"
-import { type Management, type Model, builds, managements, models, supportedBuilds } from "./catalogue.ts"
+import {
+  type Management,
+  type Model,
+  builds,
+  managements,
+  models,
+  oftenUnknownChecks,
+  supportedBuilds
+} from "./catalogue.ts"
 
 /** What a synthetic fleet is made of: shares of its devices, from 0 to 1. What is not given has a default. */
 export interface FleetProfile {
@@ -96,6 +105,13 @@ const oneOf = <A>(draw: Draw, choices: ReadonlyArray<A>): A => choices[draw() % 
 /** A device while it is made up: every step writes the facts that it decides. */
 type Draft = { -readonly [Name in PropertyName]: PropertyValue<Name> }
 
+const isCheck = (name: PropertyName): boolean => readinessChecks.some((check) => check === name)
+
+/** What a device holds that nothing below decides: checks that passed, and otherwise what stands for "not recorded". */
+const undecided = Object.fromEntries(
+  properties.map(({ name, kind }) => [name, isCheck(name) ? false : kindRules[kind].unrecorded])
+) as Draft
+
 type Verdict = keyof typeof models
 
 const verdictOf = (draw: Draw, { capable, notCapable, unknown }: Shares): Verdict => {
@@ -142,7 +158,7 @@ const decideChecks = (draw: Draw, device: Draft, { fails, year }: Model): void =
   }
   const inactive = percent(draw, 60)
   for (const check of readinessChecks) if (inactive || device[check] === true) device[check] = null
-  device[oneOf(draw, readinessChecks)] = null
+  device[oneOf(draw, oftenUnknownChecks)] = null
 }
 
 const decideWindows = (draw: Draw, device: Draft, year: number): void => {
@@ -251,41 +267,15 @@ const deviceOf = (seed: number, index: number, shares: Shares): WholeDevice => {
   const made = guid(scatter((index + 0x9e3779b9) ^ seed), draw)
   const id = index === 0 ? documentedId : made
   const device: Draft = {
+    ...undecided,
     id,
     deviceId: id,
     deviceName: `${model.manufacturer.replace(" ", "").toUpperCase()}-${String(index + 1).padStart(7, "0")}`,
     serialNumber: `SYNTHETIC-${hex(draw()).toUpperCase()}`,
     manufacturer: model.manufacturer,
     model: model.name,
-    ownership: null,
-    managedBy: null,
-    autoPilotRegistered: null,
-    autoPilotProfileAssigned: null,
-    azureAdRegistered: null,
-    azureAdDeviceId: null,
-    azureAdJoinType: null,
     osDescription: "Windows",
-    osVersion: null,
-    tenantAttached: null,
-    compliancePolicySetToIntune: null,
-    otherWorkloadsSetToIntune: null,
-    isCloudManagedGatewayEnabled: null,
-    upgradeEligibility: verdict,
-    ramCheckFailed: false,
-    storageCheckFailed: false,
-    processorCoreCountCheckFailed: false,
-    processorSpeedCheckFailed: false,
-    tpmCheckFailed: false,
-    secureBootCheckFailed: false,
-    processorFamilyCheckFailed: false,
-    processor64BitCheckFailed: false,
-    osCheckFailed: false,
-    workFromAnywhereScore: null,
-    windowsScore: null,
-    cloudManagementScore: null,
-    cloudIdentityScore: null,
-    cloudProvisioningScore: null,
-    healthStatus: "unknown"
+    upgradeEligibility: verdict
   }
   decideChecks(draw, device, model)
   decideWindows(draw, device, year)
