@@ -15,8 +15,58 @@ export type PortalReport = "EAWFADeviceList" | "EAWFAPerDevicePerformance"
 export type CsvForm = "graph" | PortalReport
 
 /**
+ * The properties that each report has a column for, as Microsoft lists its columns ("Intune reports and properties
+ * available using Graph API"). A property that joins the device joins a report only when it stands here too.
+ */
+export const portalProperties: Readonly<Record<PortalReport, ReadonlyArray<PropertyName>>> = {
+  EAWFADeviceList: [
+    "id",
+    "deviceName",
+    "serialNumber",
+    "manufacturer",
+    "model",
+    "ownership",
+    "managedBy",
+    "autoPilotRegistered",
+    "autoPilotProfileAssigned",
+    "azureAdRegistered",
+    "azureAdDeviceId",
+    "azureAdJoinType",
+    "osDescription",
+    "osVersion",
+    "tenantAttached",
+    "compliancePolicySetToIntune",
+    "otherWorkloadsSetToIntune",
+    "isCloudManagedGatewayEnabled",
+    "upgradeEligibility",
+    "ramCheckFailed",
+    "storageCheckFailed",
+    "processorCoreCountCheckFailed",
+    "processorSpeedCheckFailed",
+    "tpmCheckFailed",
+    "secureBootCheckFailed",
+    "processorFamilyCheckFailed",
+    "processor64BitCheckFailed",
+    "osCheckFailed"
+  ],
+  EAWFAPerDevicePerformance: [
+    "id",
+    "deviceName",
+    "manufacturer",
+    "model",
+    "workFromAnywhereScore",
+    "windowsScore",
+    "cloudManagementScore",
+    "cloudIdentityScore",
+    "cloudProvisioningScore",
+    "healthStatus"
+  ]
+}
+
+/**
  * Columns whose name in the reports is not the property's in PascalCase. The reports have no other key than the Intune
- * device id, which the record's `id` equals in practice (reference 1.1 and 3; the last two mappings are inferred).
+ * device id, which the record's `id` equals in practice (the mappings of `azureAdRegistered` and `azureAdDeviceId` are
+ * inferred).
  */
 const renamed: { readonly [Name in PropertyName]?: string } = {
   id: "DeviceId",
@@ -45,22 +95,11 @@ const portalOnly: ReadonlySet<string> = new Set(
 export const portalColumn = (name: PropertyName): string =>
   renamed[name] ?? name.charAt(0).toUpperCase() + name.slice(1)
 
-const inBothReports: ReadonlySet<PropertyName> = new Set(["id", "deviceName", "manufacturer", "model"] as const)
-
-/** The properties that a report of the portal has columns for, in the documented order of the properties. */
-export const portalProperties = (report: PortalReport): ReadonlyArray<PropertyName> =>
-  properties
-    .filter(({ name, group }) => {
-      if (inBothReports.has(name)) return true
-      return report === "EAWFAPerDevicePerformance" ? group === "scores" : group !== "scores" && name !== "deviceId"
-    })
-    .map(({ name }) => name)
-
 const graphNames = new Map<string, PropertyName>(properties.map(({ name }) => [name.toLowerCase(), name]))
 const portalNames = new Map(
-  properties
-    .filter(({ name }) => name !== "deviceId")
-    .map(({ name }): [string, PropertyName] => [portalColumn(name).toLowerCase(), name])
+  Object.values(portalProperties).flatMap((names) =>
+    names.map((name): [string, PropertyName] => [portalColumn(name).toLowerCase(), name])
+  )
 )
 
 /** What a heading stands for; `"ignored"` for what the portal adds, `undefined` for what nobody knows. */

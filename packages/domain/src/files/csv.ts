@@ -37,7 +37,7 @@ export const deviceCsvWriter = (columns: ReadonlyArray<PropertyName>): DeviceCsv
  * portal it escapes what a spreadsheet would run.
  */
 export const portalCsvWriter = (report: PortalReport): DeviceCsvWriter => {
-  const columns = portalProperties(report)
+  const columns = portalProperties[report]
   return {
     header: csvLine(columns.map(portalColumn)),
     row: (device) => csvLine(columns.map((name) => portalValue(device, name)))
