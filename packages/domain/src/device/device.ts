@@ -37,7 +37,7 @@ export type Device = Properties
 /** A device whose key is known, as every answer without `$select` gives it. */
 export type KeyedDevice = Device & { readonly id: string }
 
-/** A device with all 35 properties present: what Graph documents as the answer to an update. */
+/** A device with every property present: what Graph documents as the answer to an update. */
 export type WholeDevice = { readonly [Name in PropertyName]: PropertyValue<Name> }
 
 /**

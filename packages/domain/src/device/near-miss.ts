@@ -26,7 +26,7 @@ const distance = (a: string, b: string): number => {
  */
 export const nearMiss = <Name extends string>(text: string, names: ReadonlyArray<Name>): Name | undefined => {
   const wanted = fold(text)
-  // The longest property has 29 letters: what is far longer is no slip of the pen, and must not cost time.
+  // What is far longer than any property is no slip of the pen, and must not cost time.
   if (wanted.length === 0 || wanted.length > 64) return undefined
   let nearest: { readonly name: Name; readonly edits: number } | undefined
   for (const name of names) {

@@ -15,8 +15,9 @@ interface PropertyFacts {
 }
 
 /**
- * The 35 properties of `userExperienceAnalyticsWorkFromAnywhereDevice`, in the documented order (reference 1.1). It is
- * the only place where a property is written down: schemas, types, columns and headings derive from it.
+ * The properties of `userExperienceAnalyticsWorkFromAnywhereDevice`, in the order of Microsoft's page
+ * ("userExperienceAnalyticsWorkFromAnywhereDevice resource type"). It is the only place where a property is written
+ * down: schemas, types, columns and headings derive from it.
  */
 export const properties = [
   {
@@ -268,5 +269,5 @@ export const propertyNames: ReadonlyArray<PropertyName> = properties.map(({ name
 /** The enum that a property's values come from; `undefined` for kinds that are not an enum. */
 export const enumOf = (kind: PropertyKind): EvolvableEnum | undefined => kindRules[kind].members
 
-/** Whether Graph allows null: everywhere but on the key and the two enums (reference 1.1). */
+/** Whether Graph allows null: everywhere but on the key and the enums, by its metadata. */
 export const isNullable = ({ kind, name }: Property): boolean => name !== "id" && kindRules[kind].unrecorded === null

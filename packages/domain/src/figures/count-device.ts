@@ -69,8 +69,8 @@ const numberOf = (of: EvolvableEnum, member: string): number => {
 
 /**
  * Reads the state of every property, by place in the table. Rows of one source have the same names in the same order:
- * comparing a name with the one that stood there before is cheaper than looking it up, and asking a device for 35
- * names takes three times as long.
+ * comparing a name with the one that stood there before is cheaper than looking it up, and asking a device for every
+ * name takes three times as long.
  */
 const stateReader = (): ((device: Device, states: Uint8Array) => void) => {
   const places = new Map<string, number>(propertyNames.map((name, place) => [name, place]))

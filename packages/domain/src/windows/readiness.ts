@@ -3,7 +3,7 @@ import { knownMember, upgradeEligibility } from "../device/evolvable-enum.ts"
 import { isWindows11 } from "../device/free-text.ts"
 import type { PropertyName } from "../device/property.ts"
 
-/** One of the nine properties that say whether a device failed a check for Windows 11. */
+/** One of the properties that say whether a device failed a check for Windows 11. */
 export type ReadinessCheck = Extract<PropertyName, `${string}CheckFailed`>
 
 /**
@@ -62,7 +62,7 @@ const blockerOf: { readonly [Check in ReadinessCheck]: Omit<Blocker, "check"> } 
   }
 }
 
-/** The nine checks, in the documented order. */
+/** The checks, in the documented order. */
 export const readinessChecks = Object.keys(blockerOf) as ReadonlyArray<ReadinessCheck>
 
 /** The blocker that a failed check is. */
@@ -121,7 +121,7 @@ const contradictionsOf = (
             {
               code: "notCapableWithoutFailedCheck",
               properties: ["upgradeEligibility", ...readinessChecks],
-              sentence: "The device is called not capable, and passed all nine checks."
+              sentence: `The device is called not capable, and passed all ${readinessChecks.length} checks.`
             }
           ]
         : []
