@@ -48,7 +48,7 @@ describe("turbo's cache of test runs", () => {
   afterAll(() => rmSync(copy, { recursive: true, force: true }))
 
   it("re-runs everything that depends on the domain when the domain changes", { timeout: 60_000 }, () => {
-    expect(rerunAfterChanging("packages/domain/src/score.ts")).toEqual(["api", "cli", "domain", "graph-client"])
+    expect(rerunAfterChanging("packages/domain/src/device/score.ts")).toEqual(["api", "cli", "domain", "graph-client"])
   })
 
   it("re-runs the client and the apps, but not the domain, when the client changes", { timeout: 60_000 }, () => {

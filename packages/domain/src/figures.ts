@@ -1,6 +1,6 @@
-export type { FiguresOptions } from "./count-device.ts"
-export type { ScoreName } from "./figures-layout.ts"
-export type { FleetTally, ModelName } from "./figures-tally.ts"
+export type { FiguresOptions } from "./figures/count-device.ts"
+export type { ScoreName } from "./figures/layout.ts"
+export type { FleetTally, ModelName } from "./figures/tally.ts"
 export {
   type BlockedDevices,
   type DataQuality,
@@ -12,8 +12,8 @@ export {
   type ScoreDistribution,
   fleetFigures,
   percentile
-} from "./fleet-figures.ts"
-export type { DevicesSummary, HardwareReadinessMetric, ModelPerformance } from "./graph-reports.ts"
+} from "./figures/fleet-figures.ts"
+export type { DevicesSummary, HardwareReadinessMetric, ModelPerformance } from "./figures/graph-reports.ts"
 export {
   type Budget,
   type Measure,
@@ -22,4 +22,4 @@ export {
   type UpgradeBudget,
   type UpgradePrices,
   upgradeBudget
-} from "./upgrade-budget.ts"
+} from "./figures/upgrade-budget.ts"

@@ -9,11 +9,10 @@ export {
   unknownFutureValue,
   upgradeEligibility,
   writableMembers
-} from "./evolvable-enum.ts"
+} from "./device/evolvable-enum.ts"
 export {
   type Property,
   type PropertyGroup,
-  type PropertyKind,
   type PropertyName,
   type PropertyValue,
   enumOf,
@@ -21,7 +20,7 @@ export {
   properties,
   property,
   propertyNames
-} from "./property.ts"
+} from "./device/property.ts"
 export {
   type HealthThresholds,
   type ScoreEncoding,
@@ -33,11 +32,24 @@ export {
   readScore,
   subScores,
   unavailableScore
-} from "./score.ts"
-export { type Issue, type IssueCode, expectedValue, unknownPropertyIssue, valueIssue } from "./issue.ts"
-export { nearMiss } from "./near-miss.ts"
-export { printable } from "./printable.ts"
-export { isStorable } from "./fits-at-once.ts"
+} from "./device/score.ts"
+export {
+  type Issue,
+  type IssueCode,
+  expectedValue,
+  printable,
+  unknownPropertyIssue,
+  valueIssue
+} from "./device/issue.ts"
+export { nearMiss } from "./device/near-miss.ts"
+export {
+  type KindRule,
+  type Limit,
+  type PropertyKind,
+  type Refusal,
+  isStorable,
+  kindRules
+} from "./device/property-kind.ts"
 export {
   type Body,
   type Change,
@@ -55,7 +67,7 @@ export {
   parseDeviceUpdate,
   parseNewDevice,
   wholeDevice
-} from "./device.ts"
+} from "./device/device.ts"
 export {
   type Blocker,
   type BlockerClass,
@@ -65,9 +77,9 @@ export {
   blocker,
   readiness,
   readinessChecks
-} from "./readiness.ts"
-export { type DeviceRead, type Fault, type FaultCode, type ReadItem } from "./read-item.ts"
-export { type TextSource, type UnreadableReason, UnreadableSource } from "./text-source.ts"
+} from "./windows/readiness.ts"
+export { type DeviceRead, type Fault, type FaultCode, type ReadItem } from "./files/read-item.ts"
+export { type TextSource, type UnreadableReason, UnreadableSource } from "./files/text-source.ts"
 export {
   type JsonLinesReading,
   deviceFromGraph,
@@ -76,10 +88,16 @@ export {
   readDeviceDocument,
   readDeviceLineBatches,
   readDeviceLines
-} from "./json-lines.ts"
-export { type JoinedDevice, joinReports } from "./join-reports.ts"
-export { type EntraJoin, type ManagementAgent, entraJoin, managementAgent, noEntraDeviceId } from "./free-text.ts"
-export { type Finding, type ScoreReason, type ScoreRule } from "./score-rules.ts"
+} from "./files/json-lines.ts"
+export { type JoinedDevice, joinReports } from "./files/join-reports.ts"
+export {
+  type EntraJoin,
+  type ManagementAgent,
+  entraJoin,
+  managementAgent,
+  noEntraDeviceId
+} from "./device/free-text.ts"
+export { type Finding, type ScoreReason, type ScoreRule } from "./scores/rules.ts"
 export {
   type ScoreModel,
   type ScoreModelOptions,
@@ -87,17 +105,19 @@ export {
   equalMean,
   overallScore,
   scoreModel
-} from "./score-model.ts"
-export type { EditionClass, SupportQuestion } from "./lifecycle.ts"
-export { type ScoreEstimate, type ScoreEstimates, type ScoreName, estimateScores } from "./score-estimate.ts"
+} from "./scores/model.ts"
+export type { EditionClass } from "./windows/releases.ts"
+export type { SupportQuestion } from "./windows/support.ts"
+export { type ScoreEstimate, type ScoreEstimates, type ScoreName, estimateScores } from "./scores/estimate.ts"
 export {
   type DifferenceExplanation,
   type ScoreComparison,
   type ScoreComparisons,
   compareScores
-} from "./compare-scores.ts"
-export { type Standing, type WhatIf, whatIf } from "./what-if.ts"
-export { type Page, pageOf } from "./odata.ts"
+} from "./scores/compare.ts"
+export { type Standing, type WhatIf, whatIf } from "./scores/what-if.ts"
+export { type Page, pageOf } from "./graph/odata.ts"
+export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph/error.ts"
 export {
   type GraphRouteName,
   type GraphVersion,
@@ -116,5 +136,4 @@ export {
   routeNames,
   routes,
   standingMetrics
-} from "./routes.ts"
-export { type GraphErrorBody, type GraphErrorCode, type GraphErrorDetail, graphErrorStatus } from "./graph-error.ts"
+} from "./graph/routes.ts"

@@ -1,0 +1,132 @@
+import { unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
+import { nearMiss } from "./near-miss.ts"
+import { kindRules } from "./property-kind.ts"
+import { type Property, enumOf, isNullable, propertyNames } from "./property.ts"
+
+/** What can be wrong with a body. */
+export type IssueCode =
+  | "notAnObject"
+  | "emptyUpdate"
+  | "unknownProperty"
+  | "wrongType"
+  | "nullNotAllowed"
+  | "unknownMember"
+  | "scoreOutOfRange"
+  | "notFinite"
+  | "malformedText"
+  | "wrongODataType"
+
+/** One thing that is wrong with a body, as data: where, what, and what would be right. */
+export interface Issue {
+  /** Name of the property; empty when the body as a whole is meant. */
+  readonly path: string
+  readonly code: IssueCode
+  /** One sentence for a person; names the property, what came and what would be right. */
+  readonly message: string
+  readonly expected: string
+  /** What came: the value, shortened, or its type where the value is an object or array. */
+  readonly received: string
+  /** The property or enum member that was probably meant. */
+  readonly suggestion?: string
+}
+
+/**
+ * A text that is safe to show: control characters, format characters (such as those that turn the writing direction)
+ * and line separators stand as escapes, so that a device's text can neither steer a terminal nor forge a line of a log.
+ *
+ * @example
+ * printable("a\u001b[2Jb") // "a\\u{1b}[2Jb"
+ */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+const longestShown = 60
+
+const shorten = (text: string): string =>
+  printable(text.length > longestShown ? `${text.slice(0, longestShown).toWellFormed()}…` : text)
+
+const shown = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  if (Array.isArray(value)) return "an array"
+  switch (typeof value) {
+    case "string":
+      return shorten(JSON.stringify(value))
+    case "number":
+    case "boolean":
+      return String(value)
+    default:
+      return value === null ? "null" : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
+  }
+}
+
+const didYouMean = (suggestion: string | undefined): string =>
+  suggestion === undefined ? "" : `; did you mean ${suggestion}?`
+
+/** What a caller may send for a property, in words. */
+export const expectedValue = (of: Property): string => (of.name === "id" ? "a string" : kindRules[of.kind].expected)
+
+const fault = (of: Property, value: unknown): readonly [IssueCode, string] => {
+  const { type, limits } = kindRules[of.kind]
+  if (value === null && !isNullable(of)) return ["nullNotAllowed", "null is not allowed"]
+  if (value === unknownFutureValue) return ["unknownMember", `${value} only stands for members added later`]
+  return typeof value === type && limits !== undefined
+    ? limits.refusal(value, shown(value))
+    : ["wrongType", `${shown(value)} is not of the right type`]
+}
+
+/** Says what is wrong with a value that was refused for a property. */
+export const valueIssue = (of: Property, value: unknown): Issue => {
+  const [code, what] = fault(of, value)
+  const expected = expectedValue(of)
+  const members = code === "unknownMember" && value !== unknownFutureValue ? enumOf(of.kind) : undefined
+  const suggestion = members && nearMiss(String(value), writableMembers(members))
+  return {
+    path: of.name,
+    code,
+    message: `${of.name}: ${what}; expected ${expected}${didYouMean(suggestion)}`,
+    expected,
+    received: shown(value),
+    ...(suggestion === undefined ? {} : { suggestion })
+  }
+}
+
+/** Says that there is no such property, and which one was probably meant. */
+export const unknownPropertyIssue = (name: string): Issue => {
+  const suggestion = nearMiss(name, propertyNames)
+  const path = shorten(name)
+  return {
+    path,
+    code: "unknownProperty",
+    message: `${path}: a device has no such property${didYouMean(suggestion)}`,
+    expected: "a property of the device",
+    received: path,
+    ...(suggestion === undefined ? {} : { suggestion })
+  }
+}
+
+/** Says that a body is no JSON object. */
+export const notAnObjectIssue = (body: unknown): Issue => ({
+  path: "",
+  code: "notAnObject",
+  message: `expected an object with the properties of a device, got ${shown(body)}`,
+  expected: "an object",
+  received: shown(body)
+})
+
+/** Says that an update would change nothing, because it names no property. */
+export const emptyUpdateIssue: Issue = {
+  path: "",
+  code: "emptyUpdate",
+  message: "the update names no property; name at least one to change",
+  expected: "at least one property",
+  received: "none"
+}
+
+/** Says that a body declares itself to be of another type. */
+export const odataTypeIssue = (declared: unknown, expected: string): Issue => ({
+  path: "@odata.type",
+  code: "wrongODataType",
+  message: `@odata.type: ${shown(declared)} is another type; expected "${expected}", or leave it out`,
+  expected,
+  received: shown(declared)
+})
