@@ -30,7 +30,7 @@ test("the page of errors has a row for each reason, and no other", () => {
 })
 
 test.each(rows)("the test of $reason exists, and is about it", async ({ named, reason }) => {
-  const [, file = "", title = ""] = /^([\w-]+\.test\.ts): (.+)$/.exec(named) ?? []
+  const [, file = "", title = ""] = /^([\w/-]+\.test\.ts): (.+)$/.exec(named) ?? []
   const source = await readFile(new URL(file, import.meta.url), "utf8")
   expect(source).toContain(`"${title}"`)
   expect(source).toContain(reason)
