@@ -46,7 +46,8 @@ import {
   modelPropertyNames
 } from "./facts/reports.ts"
 import { type Keys, keyIssues, pathTo, routes } from "./facts/routes.ts"
-import { type Pacing, observeGates, pacingOf } from "./pace/pacing.ts"
+import type { Pacing } from "./pace/gate.ts"
+import { observeGates, pacingOf } from "./pace/pacing.ts"
 import { makePostBatch } from "./many/post-batch.ts"
 import { makeSend } from "./send/send.ts"
 import { spanned } from "./send/spanned.ts"
@@ -241,7 +242,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
     },
 
-    pacing: (lane, every) => pacingOf(settings, lane, every),
+    pacing: (lane, every) => pacingOf(settings.gates, lane, every),
 
     updateDevice: spanned("GraphClient.updateDevice", ({ deviceId, metricId }, update) => {
       const body = parseDeviceUpdate(update)
@@ -313,7 +314,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 const clientOver = Effect.fnUntraced(function* (options: GraphClientOptions, transport: Transport) {
   const settings = settingsOf(options)
   if (settings instanceof InvalidOptions) return yield* settings
-  yield* observeGates(settings)
+  yield* observeGates(settings.gates, settings.labels)
   return make(settings, transport)
 })
 

@@ -5,10 +5,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Lane } from "../facts/budget.ts"
-import type { Gate, Pacing } from "./gate.ts"
-import type { Settings } from "../send/options.ts"
-
-export type { Pacing } from "./gate.ts"
+import type { Gate, Gates, Pacing } from "./gate.ts"
 
 const lanes: ReadonlyArray<Lane> = ["read", "write"]
 
@@ -34,7 +31,7 @@ const figures = {
 
 /** How a gate stands, now and then every so often; for progress bars. */
 export const pacingOf = (
-  { gates }: Settings,
+  gates: Gates,
   lane: Lane,
   every: Duration.Input = Duration.seconds(1)
 ): Stream.Stream<Pacing> =>
@@ -63,24 +60,27 @@ const fastest = (clients: Iterable<Readonly<Record<Lane, Gate>>>, lane: Lane): P
 }
 
 /** Shows both gates as gauges that are read when somebody asks, until the scopes of all clients that share them end. */
-export const observeGates = (settings: Settings): Effect.Effect<void, never, Scope.Scope> =>
+export const observeGates = (
+  gates: Gates,
+  labels: Readonly<Record<string, string>>
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const context = yield* Effect.context()
-      const gates = yield* Effect.all({ read: settings.gates.at("read"), write: settings.gates.at("write") })
+      const own = yield* Effect.all({ read: gates.at("read"), write: gates.at("write") })
       const registry = yield* Metric.MetricRegistry
       const attributes = yield* Metric.CurrentMetricAttributes
       const all = shownIn.get(registry) ?? new Map<string, Shown>()
       shownIn.set(registry, all)
-      const key = JSON.stringify([settings.labels, attributes])
+      const key = JSON.stringify([labels, attributes])
       const others = all.get(key)
-      others?.clients.add(gates)
-      if (others !== undefined) return { all, key, gates }
+      others?.clients.add(own)
+      if (others !== undefined) return { all, key, own }
 
-      const clients = new Set([gates])
+      const clients = new Set([own])
       const registered = lanes.flatMap((lane) =>
         Object.entries(figures).map(([name, { description, of }]) => {
-          const gauge = Metric.gauge(name, { description, attributes: { ...settings.labels, lane } })
+          const gauge = Metric.gauge(name, { description, attributes: { ...labels, lane } })
           const get = () => {
             const pacing = fastest(clients, lane)
             return { value: pacing === undefined ? 0 : of(pacing) }
@@ -89,12 +89,12 @@ export const observeGates = (settings: Settings): Effect.Effect<void, never, Sco
         })
       )
       all.set(key, { clients, registered })
-      return { all, key, gates }
+      return { all, key, own }
     }),
-    ({ all, gates, key }) =>
+    ({ all, key, own }) =>
       Effect.sync(() => {
         const shown = all.get(key)
-        if (shown?.clients.delete(gates) !== true || shown.clients.size > 0) return
+        if (shown?.clients.delete(own) !== true || shown.clients.size > 0) return
         all.delete(key)
         for (const { remove } of shown.registered) remove()
       })
