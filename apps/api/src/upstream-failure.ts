@@ -140,12 +140,10 @@ const wordsOf = (error: GraphError, onBehalfOf: OnBehalfOf): Words => {
 }
 
 /** What is certain about a write that ended so. */
-const outcomeOf = ({ attempts, outcomeUnknown, reason, status = 0 }: GraphError): WriteOutcome => {
+const outcomeOf = ({ attempts, outcomeUnknown, reason }: GraphError): WriteOutcome => {
   if (outcomeUnknown === true) return "unknown"
   if (attempts === 0) return "failed"
   if (reason._tag === "Throttled" || reason._tag === "Unavailable" || reason._tag === "Unauthorized") return "failed"
-  // A service that failed in the middle of it may have got as far as making it.
-  if (status >= 500) return status === 501 ? "refused" : "unknown"
   return "refused"
 }
 

@@ -100,31 +100,48 @@ export interface Sent {
   readonly waitedMillis: number
 }
 
+/** What is known of a request that failed. */
+export interface FailedRequest extends Sent {
+  readonly message: string
+  readonly reason: GraphErrorReason
+  /** Status of the last answer, when there was one. */
+  readonly status?: number
+  /** Graph's `error.code`: open text (Microsoft Graph error responses and resource types). */
+  readonly code?: string
+  readonly details?: ReadonlyArray<GraphErrorDetail>
+  /** GUID that the service gave the request. */
+  readonly requestId?: string
+  /** Intune's own id of the operation, from inside its message. */
+  readonly activityId?: string
+  /** When the service answered, by its own clock (ISO 8601, UTC). */
+  readonly date?: string
+  /** Which of Microsoft's machines answered: the JSON of `x-ms-ags-diagnostic`. */
+  readonly diagnostic?: string
+  /** The write may have taken effect all the same: look before repeating it. */
+  readonly outcomeUnknown?: true
+}
+
+/**
+ * Whether a write that ended so may have taken effect. Whoever made the error knows that an answer was lost, or that the
+ * service said that it does not know; an answer of its own tells by what it is. With 501 and 503 a service says that it
+ * did nothing, and so does the 500 that means throttling.
+ */
+const leavesOutcomeUnknown = ({ method, outcomeUnknown, reason, status = 0 }: FailedRequest): boolean => {
+  if (method === "GET") return false
+  if (outcomeUnknown === true || reason._tag === "Unreadable" || status === 408) return true
+  return status >= 500 && status !== 501 && status !== 503 && reason._tag !== "Throttled"
+}
+
 /**
  * Why a request failed. `message` is a sentence for a person, `reason` is what a program decides on:
  * `Effect.catchReason("GraphError", "NotFound", …)`. It holds no token, body or query.
  */
-export class GraphError extends Data.TaggedError("GraphError")<
-  Sent & {
-    readonly message: string
-    readonly reason: GraphErrorReason
-    /** Status of the last answer, when there was one. */
-    readonly status?: number
-    /** Graph's `error.code`: open text (reference 6.1). */
-    readonly code?: string
-    readonly details?: ReadonlyArray<GraphErrorDetail>
-    /** GUID that the service gave the request. */
-    readonly requestId?: string
-    /** Intune's own id of the operation, from inside its message. */
-    readonly activityId?: string
-    /** When the service answered, by its own clock (ISO 8601, UTC). */
-    readonly date?: string
-    /** Which of Microsoft's machines answered: the JSON of `x-ms-ags-diagnostic` (reference 6.5). */
-    readonly diagnostic?: string
-    /** The write may have taken effect, because an answer to it was lost: look before repeating it. */
-    readonly outcomeUnknown?: true
+export class GraphError extends Data.TaggedError("GraphError")<FailedRequest> {
+  constructor(request: FailedRequest) {
+    const { outcomeUnknown: _, ...known } = request
+    super(leavesOutcomeUnknown(request) ? { ...known, outcomeUnknown: true } : known)
   }
-> {}
+}
 
 /** An answer as it came over the wire. */
 export interface Answer {
@@ -257,6 +274,8 @@ const envelopeOf = (body: string) => {
     message: sentence(error["message"]) ?? sentence(inner["message"]),
     requestId: words(inner["request-id"]),
     activityId: activityIdIn(error["message"]) ?? activityIdIn(inner["message"]),
+    // So says our gateway, whose own answer may be any: it asked several times.
+    outcomeUnknown: inner["outcome"] === "unknown",
     date: isoDate(inner["date"]),
     details: Array.isArray(error["details"]) ? error["details"].flatMap(detailOf) : []
   }
@@ -343,7 +362,7 @@ const idsOf = (answer: Answer, body: Partial<ReturnType<typeof envelopeOf>> = {}
 /** The error that an answer outside 2xx is; `now` in milliseconds since the epoch. */
 export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => {
   const envelope = envelopeOf(answer.text)
-  const { code, details, message } = envelope
+  const { code, details, message, outcomeUnknown } = envelope
   return new GraphError({
     ...sent,
     ...idsOf(answer, envelope),
@@ -351,6 +370,7 @@ export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => 
     message: message ?? sentenceFor(answer.status),
     ...(code === undefined ? {} : { code }),
     ...(details.length === 0 ? {} : { details }),
+    ...(outcomeUnknown && { outcomeUnknown }),
     reason: reasonFor(answer, envelope, now)
   })
 }

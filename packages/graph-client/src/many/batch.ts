@@ -9,7 +9,7 @@ import { batchOrSingle } from "./batch-or-single.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
 import type { Settings } from "../send/options.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
-import { isTimeUp, noItemAnswer, ofItem, tooLarge, unanswered, verdictOn } from "./send-changes.ts"
+import { isTimeUp, mayPass, noItemAnswer, ofItem, tooLarge, unanswered } from "./send-changes.ts"
 import { backoffMillis } from "../send/send.ts"
 
 /** One request of a batch: any that the service has. */
@@ -113,6 +113,8 @@ interface Item {
   readonly dependsOn: ReadonlyArray<number>
   outcome: BatchOutcome | undefined
   attempts: number
+  /** Sent once without an answer that says what came of it. */
+  isUnsure: boolean
 }
 
 const isFailed = (outcome: BatchOutcome | undefined): boolean => outcome?.kind === "failed"
@@ -136,19 +138,23 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const [path = ""] = url.split("?")
     const query = url.slice(path.length)
     const request = { method, template, path: root + path, query, headers, ...(body === undefined ? {} : { body }) }
-    return { request, dependsOn, outcome: undefined, attempts: 0 }
+    return { request, dependsOn, outcome: undefined, attempts: 0, isUnsure: false }
   }
 
   /** The wait before the item is sent again, or `undefined` when it is settled. */
   const settle = Effect.fnUntraced(function* (item: Item, error: GraphError, withinMillis: number) {
-    const verdict = verdictOn(error)
-    const canRepeat = verdict.kind === "again" || (verdict.kind === "lost" && item.request.method !== "POST")
+    const { method } = item.request
+    if (method === "DELETE" && item.isUnsure && error.reason._tag === "NotFound") {
+      item.outcome = { kind: "answered", status: 204, headers: {}, body: undefined }
+      return 0
+    }
+    item.isUnsure ||= error.outcomeUnknown === true
+    const canRepeat = mayPass(error) && (method !== "POST" || error.outcomeUnknown !== true)
     const isPaced = error.reason._tag === "Throttled"
     const wait = isPaced ? 0 : yield* backoffMillis(error, Math.max(1, item.attempts))
     const isLast = !canRepeat || item.attempts >= settings.attempts || isTimeUp(error) || wait >= withinMillis
     if (!isLast) return wait
-    const isUnknown = verdict.kind === "lost" && item.request.method !== "GET"
-    item.outcome = { kind: "failed", error: isUnknown ? amended(error, { outcomeUnknown: true }) : error }
+    item.outcome = { kind: "failed", error: item.isUnsure ? amended(error, { outcomeUnknown: true }) : error }
     return 0
   })
 

@@ -125,7 +125,7 @@ export const sendWithin = <A>(
           ...unsent(request),
           clientRequestId,
           attempts: 1,
-          ...(request.method === "GET" ? {} : { outcomeUnknown: true as const }),
+          outcomeUnknown: true,
           message: `${host} did not answer before the time was up`,
           reason: new Unavailable({ isTimeUp: true })
         })

@@ -4,7 +4,7 @@ import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import { type GraphRequest, amended, isOutcomeUnknown, unsent } from "../send/attempt.ts"
+import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
 import type { BatchOrSingle } from "./batch-or-single.ts"
 import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Unavailable } from "../facts/graph-error.ts"
@@ -56,13 +56,16 @@ const failedDependency = 424
 /** Whether a request never left, because there was no time for the wait at the gate. */
 export const isTimeUp = ({ attempts, reason }: GraphError): boolean => attempts === 0 && reason._tag === "Throttled"
 
+/** Whether one among many may be answered otherwise another time; a batch may be what came back in its place. */
+export const mayPass = ({ reason, status = 0 }: GraphError): boolean => {
+  if (reason._tag === "Throttled" || reason._tag === "Unavailable" || reason._tag === "Unreadable") return true
+  return status === failedDependency || (status >= 500 && status !== 501)
+}
+
 /** What an error says of the request that ended in it. */
 export const verdictOn = (error: GraphError): Verdict => {
-  const { outcomeUnknown, reason, status = 0 } = error
-  if (outcomeUnknown === true || isOutcomeUnknown(error)) return { kind: "lost", error }
-  const isPassing = reason._tag === "Throttled" || reason._tag === "Unavailable" || status === failedDependency
-  if (isPassing) return { kind: "again", error }
-  return status >= 500 && status !== 501 ? { kind: "lost", error } : { kind: "refused", error }
+  if (error.outcomeUnknown === true) return { kind: "lost", error }
+  return mayPass(error) ? { kind: "again", error } : { kind: "refused", error }
 }
 
 /** The device in an acknowledged item, where there is one. */

@@ -62,10 +62,6 @@ const systemCode = (error: unknown, depth = 0): string | undefined => {
 /** What Node says when it could not connect, so that nothing can have arrived; a browser does not tell. */
 const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
-/** Whether a write that ended so may have taken effect all the same. */
-export const isOutcomeUnknown = ({ method, outcomeUnknown, reason, status }: GraphError): boolean =>
-  method !== "GET" && (outcomeUnknown === true || reason._tag === "Unreadable" || status === 504)
-
 /** The error with some of its fields changed. */
 export const amended = (
   error: GraphError,
@@ -125,7 +121,7 @@ export const makeAttempts = (settings: Settings, transport: Transport): Attempts
 
   const noConnection = (sent: Sent, error: ConnectionLost): GraphError => {
     const code = systemCode(error.cause)
-    const mayHaveArrived = sent.method !== "GET" && !neverConnected.test(code ?? "")
+    const mayHaveArrived = !neverConnected.test(code ?? "")
     return new GraphError({
       ...sent,
       ...(mayHaveArrived ? { outcomeUnknown: true } : {}),
@@ -139,7 +135,7 @@ export const makeAttempts = (settings: Settings, transport: Transport): Attempts
     const what = sent.attempts === 0 ? "no token could be had" : `${settings.host} did not answer`
     return new GraphError({
       ...sent,
-      ...(sent.method !== "GET" && sent.attempts > 0 ? { outcomeUnknown: true as const } : {}),
+      ...(sent.attempts > 0 ? { outcomeUnknown: true as const } : {}),
       message: `${what} within ${limit}`,
       reason: new Unavailable({ isTimeUp: true })
     })

@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import { type GraphRequest, type Success, amended, hidden, isOutcomeUnknown, makeAttempts } from "./attempt.ts"
+import { type GraphRequest, type Success, amended, hidden, makeAttempts } from "./attempt.ts"
 import type { Lane } from "../facts/budget.ts"
 import type { Held, TokenUnavailable } from "./credentials.ts"
 import type { Pass } from "../pace/gate.ts"
@@ -67,9 +67,9 @@ export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.
 
 /** The wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
 const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
-  const { method, reason } = error
+  const { method, outcomeUnknown, reason } = error
   if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
-  return method === "POST" && isOutcomeUnknown(error) ? Effect.undefined : backoffMillis(error, failures)
+  return method === "POST" && outcomeUnknown === true ? Effect.undefined : backoffMillis(error, failures)
 }
 
 /** Whether the service asks everybody to wait: 503 with a time is to be treated like 429 (reference 6.3). */
@@ -168,7 +168,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
           return { sent, answer: { status: 204, text: "" }, headers: () => ({}) }
         }
-        isUnknown ||= isOutcomeUnknown(error)
+        isUnknown ||= error.outcomeUnknown === true
         if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
           isRenewed = true
           const { claims } = error.reason
@@ -198,13 +198,13 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     success: Success
   ): Effect.Effect<Received<A>, GraphError> => {
     const { answer, sent } = success
-    const unexpected = (what: string) => {
-      const error = unreadable(sent, hidden(tokens, answer), what)
-      return Effect.fail(isOutcomeUnknown(error) ? amended(error, { outcomeUnknown: true }) : error)
-    }
+    const unexpected = (what: string) => Effect.fail(unreadable(sent, hidden(tokens, answer), what))
     const isDeleted = request.method === "DELETE"
-    if (!isDeleted && answer.text.trim() === "") return unexpected("no body")
-    const isRightType = isDeleted || request.takesAnyType === true || isJson(answer.contentType)
+    const isEmpty = answer.text.trim() === ""
+    if (!isDeleted && isEmpty) return unexpected("no body")
+    // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
+    const takesType = isDeleted ? isEmpty : request.takesAnyType === true
+    const isRightType = takesType || isJson(answer.contentType)
     if (!isRightType) return unexpected("a body that is not called JSON")
     let body: unknown
     try {
