@@ -9,8 +9,9 @@ import { batchOrSingle } from "./batch-or-single.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
 import type { Settings } from "../send/options.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
-import { isTimeUp, mayPass, noItemAnswer, ofItem, tooLarge, unanswered } from "./send-changes.ts"
+import { noItemAnswer, ofItem, tooLarge, unanswered } from "./send-changes.ts"
 import { backoffMillis } from "../send/send.ts"
+import { mayPass, neverLeft } from "../send/verdict.ts"
 
 /** One request of a batch: any that the service has. */
 export interface BatchRequest {
@@ -152,7 +153,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const canRepeat = mayPass(error) && (method !== "POST" || error.outcomeUnknown !== true)
     const isPaced = error.reason._tag === "Throttled"
     const wait = isPaced ? 0 : yield* backoffMillis(error, Math.max(1, item.attempts))
-    const isLast = !canRepeat || item.attempts >= settings.attempts || isTimeUp(error) || wait >= withinMillis
+    const isLast = !canRepeat || item.attempts >= settings.attempts || neverLeft(error) || wait >= withinMillis
     if (!isLast) return wait
     item.outcome = { kind: "failed", error: item.isUnsure ? amended(error, { outcomeUnknown: true }) : error }
     return 0

@@ -11,6 +11,7 @@ import { GraphError, Unavailable } from "../facts/graph-error.ts"
 import type { Settings } from "../send/options.ts"
 import { type ItemAnswer, type PostBatch, itemFailureOf, outOfTime, sendWithin } from "./post-batch.ts"
 import { type Send, tooLate } from "../send/send.ts"
+import { neverLeft } from "../send/verdict.ts"
 
 /** A change on its way to an outcome. */
 export interface Work<C extends DeviceChange = DeviceChange> {
@@ -27,13 +28,10 @@ export interface Work<C extends DeviceChange = DeviceChange> {
 }
 
 /** What one attempt came to. */
-export type Verdict =
+export type Attempted =
   | { readonly kind: "done"; readonly device: KeyedDevice | undefined }
-  | { readonly kind: "refused"; readonly error: GraphError }
-  /** It had no effect, and may have one another time; `isFree` when the batch was at fault and not the change. */
-  | { readonly kind: "again"; readonly error: GraphError; readonly isFree?: boolean }
-  /** Nobody knows whether it had an effect. */
-  | { readonly kind: "lost"; readonly error: GraphError }
+  /** `isOfBatch` when the batch was at fault and not the change, so that it is no attempt at it. */
+  | { readonly kind: "failed"; readonly error: GraphError; readonly isOfBatch: boolean }
 
 /** What the client lends to a bulk update. */
 export interface Means {
@@ -51,22 +49,8 @@ const noBatches: ReadonlySet<number | undefined> = new Set([400, 404, 405, 501])
 
 /** Status of a batch that a smaller one may not meet. */
 export const tooLarge = 413
-const failedDependency = 424
 
-/** Whether a request never left, because there was no time for the wait at the gate. */
-export const isTimeUp = ({ attempts, reason }: GraphError): boolean => attempts === 0 && reason._tag === "Throttled"
-
-/** Whether one among many may be answered otherwise another time; a batch may be what came back in its place. */
-export const mayPass = ({ reason, status = 0 }: GraphError): boolean => {
-  if (reason._tag === "Throttled" || reason._tag === "Unavailable" || reason._tag === "Unreadable") return true
-  return status === failedDependency || (status >= 500 && status !== 501)
-}
-
-/** What an error says of the request that ended in it. */
-export const verdictOn = (error: GraphError): Verdict => {
-  if (error.outcomeUnknown === true) return { kind: "lost", error }
-  return mayPass(error) ? { kind: "again", error } : { kind: "refused", error }
-}
+const failed = (error: GraphError): Attempted => ({ kind: "failed", error, isOfBatch: false })
 
 /** The device in an acknowledged item, where there is one. */
 export const deviceIn = (schema: Means["device"], { body }: ItemAnswer): KeyedDevice | undefined => {
@@ -98,7 +82,7 @@ export const noItemAnswer = "the batch came back without an answer to this reque
 /** The error of a whole batch as that of one of its items. */
 export const ofItem = ({ attempts, request }: Pick<Work, "attempts" | "request">, error: GraphError): GraphError => {
   const { method, path, template } = request
-  return amended(error, { method, path, template, attempts: isTimeUp(error) ? 0 : attempts })
+  return amended(error, { method, path, template, attempts: neverLeft(error) ? 0 : attempts })
 }
 
 const begin = (works: ReadonlyArray<Work>): void => {
@@ -108,7 +92,7 @@ const begin = (works: ReadonlyArray<Work>): void => {
   }
 }
 
-/** Makes the function that sends changes once each, in batches or one by one, with a verdict for each. */
+/** Makes the function that sends changes once each, in batches or one by one, and gives what became of each. */
 export const makeSendChanges = (
   { device, postBatch, send, settings }: Means,
   choice: BatchOrSingle,
@@ -134,22 +118,19 @@ export const makeSendChanges = (
         Effect.fail(tooLate(settings.host, unsent(work.request), waitMillis))
       )
     )
-    if (Result.isSuccess(outcome)) return { kind: "done", device: outcome.success } satisfies Verdict
+    if (Result.isSuccess(outcome)) return { kind: "done", device: outcome.success } satisfies Attempted
     const error = outcome.failure
     // It was the read-back that failed, after the update was acknowledged.
-    if (error.method === "GET") return { kind: "done", device: undefined } satisfies Verdict
-    return verdictOn(isTimeUp(error) ? error : amended(error, { attempts: work.attempts }))
+    if (error.method === "GET") return { kind: "done", device: undefined } satisfies Attempted
+    return failed(neverLeft(error) ? error : amended(error, { attempts: work.attempts }))
   })
 
-  const failedBatch = (works: ReadonlyArray<Work>, error: GraphError): ReadonlyArray<Verdict> => {
+  const failedBatch = (works: ReadonlyArray<Work>, error: GraphError): ReadonlyArray<Attempted> => {
     if (error.status !== undefined) choice.halve(works.length)
     const isRefusal = noBatches.has(error.status)
     if (isRefusal) choice.forgetBatches()
-    const isFree = isRefusal || (error.status === tooLarge && works.length > 1)
-    return works.map((work): Verdict => {
-      const own = ofItem(work, error)
-      return isFree ? { kind: "again", error: own, isFree } : verdictOn(own)
-    })
+    const isOfBatch = isRefusal || (error.status === tooLarge && works.length > 1)
+    return works.map((work) => ({ kind: "failed", error: ofItem(work, error), isOfBatch }))
   }
 
   /** Sends what there is room for: the first of the changes, or all of them. */
@@ -166,28 +147,26 @@ export const makeSendChanges = (
     const { answers, sent, tookMillis } = outcome.success
     choice.batchTook(tookMillis / works.length)
     const now = yield* Clock.currentTimeMillis
-    return works.map((work, index): Verdict => {
+    return works.map((work, index): Attempted => {
       const item = answers[index]
-      if (item === undefined) {
-        return { kind: "lost", error: unanswered(work, noItemAnswer, sent) }
-      }
+      if (item === undefined) return failed(unanswered(work, noItemAnswer, sent))
       const error = failureOf(work.request, { ...sent, attempts: work.attempts }, item, now)
-      return error === undefined ? { kind: "done", device: deviceIn(device, item) } : verdictOn(error)
+      return error === undefined ? { kind: "done", device: deviceIn(device, item) } : failed(error)
     })
   })
 
   const batch = Effect.fnUntraced(function* (works: ReadonlyArray<Work>) {
-    const verdicts: Array<Verdict> = []
-    while (verdicts.length < works.length) verdicts.push(...(yield* firstOf(works.slice(verdicts.length))))
-    return verdicts
+    const attempted: Array<Attempted> = []
+    while (attempted.length < works.length) attempted.push(...(yield* firstOf(works.slice(attempted.length))))
+    return attempted
   })
 
-  return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Verdict>> => {
+  return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> => {
     const size = choice.sizeFor(works.length)
     if (size === 1) return Effect.forEach(works, single, { concurrency: singlesAtOnce })
     const chunks = Array.from({ length: Math.ceil(works.length / size) }, (_, index) =>
       works.slice(index * size, (index + 1) * size)
     )
-    return Effect.map(Effect.forEach(chunks, batch), (verdicts) => verdicts.flat())
+    return Effect.map(Effect.forEach(chunks, batch), (attempted) => attempted.flat())
   }
 }

@@ -11,8 +11,9 @@ import { type Mode, batchOrSingle } from "./batch-or-single.ts"
 import { type DeviceChange, type DeviceOutcome, type Outcome, acknowledged, differing } from "./device-outcome.ts"
 import type { GraphError } from "../facts/graph-error.ts"
 import { largestBatch, sendWithin } from "./post-batch.ts"
-import { type Means, type Verdict, type Work, deviceIn, isTimeUp, makeSendChanges, unanswered } from "./send-changes.ts"
+import { type Means, type Attempted, type Work, deviceIn, makeSendChanges, unanswered } from "./send-changes.ts"
 import { backoffMillis, readBackOf } from "../send/send.ts"
+import { neverLeft, verdictOn } from "../send/verdict.ts"
 
 /** How `updateDevices` goes about it. */
 export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {
@@ -95,27 +96,27 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   })
 
   /** The outcome of an attempt, or `undefined` when there is to be another, after the wait for it. */
-  const judge = Effect.fnUntraced(function* (work: Work<C>, verdict: Verdict) {
+  const judge = Effect.fnUntraced(function* (work: Work<C>, attempted: Attempted) {
     work.isSent = false
-    if (verdict.kind === "done") return acknowledged(work.change.update, verdict.device)
-    const { error, kind } = verdict
-    const isNoAttempt = verdict.kind === "again" && verdict.isFree === true
-    work.isUnsure ||= kind === "lost"
+    if (attempted.kind === "done") return acknowledged(work.change.update, attempted.device)
+    const { error, isOfBatch } = attempted
+    const verdict = isOfBatch ? "again" : verdictOn(error)
+    work.isUnsure ||= verdict === "lost"
     // Who was throttled waits at the gate.
-    const isPaced = isNoAttempt || error.reason._tag === "Throttled" || kind === "refused"
+    const isPaced = isOfBatch || error.reason._tag === "Throttled" || verdict === "refused"
     const wait = isPaced ? 0 : yield* backoffMillis(error, work.attempts)
-    const isSpent = work.attempts >= settings.attempts && !isNoAttempt
-    const isLast = kind === "refused" || isSpent || isTimeUp(error) || wait >= (yield* withinMillis)
+    const isSpent = work.attempts >= settings.attempts && !isOfBatch
+    const isLast = verdict === "refused" || isSpent || neverLeft(error) || wait >= (yield* withinMillis)
     const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined
     if (isAsked && !isLast) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
-    if (kind === "lost" || (isLast && work.isUnsure)) {
+    if (verdict === "lost" || (isLast && work.isUnsure)) {
       const shown = yield* readBack(work)
       if (shown !== undefined && shown !== "notMade") return acknowledged(work.change.update, shown)
       if (isLast && shown === undefined) return { kind: "unknown", error } satisfies Outcome
     }
     if (!isLast && !isAsked && wait > 0) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
     if (!isLast) return undefined
-    return { kind: kind === "refused" ? "refused" : "failed", error } satisfies Outcome
+    return { kind: verdict === "refused" ? "refused" : "failed", error } satisfies Outcome
   })
 
   /** Sends the first change of each device that is free, and gives what is settled by it. */
@@ -123,12 +124,12 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const earlier = pending[0]?.previous
     if (earlier !== undefined && !pending.some(isFree)) yield* Deferred.await(earlier)
     const free = pending.filter(isFree)
-    const verdicts = yield* sendChanges(free)
+    const attempts = yield* sendChanges(free)
     const judged = yield* Effect.forEach(
-      verdicts,
-      (verdict, index) => {
+      attempts,
+      (attempted, index) => {
         const work = free[index]
-        return work === undefined ? Effect.undefined : judge(work, verdict)
+        return work === undefined ? Effect.undefined : judge(work, attempted)
       },
       { concurrency: "unbounded" }
     )

@@ -13,6 +13,7 @@ import { GraphError, type Sent, Throttled, Unauthorized, unreadable } from "../f
 import type { Settings } from "./options.ts"
 import { isTraced } from "./spanned.ts"
 import { type Transport, standardClock } from "./transport.ts"
+import { asksToWait, isPassing } from "./verdict.ts"
 
 /** What came back, and on which request. */
 export interface Received<A> extends Success {
@@ -67,14 +68,10 @@ export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.
 
 /** The wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
 const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
-  const { method, outcomeUnknown, reason } = error
-  if (reason._tag !== "Throttled" && reason._tag !== "Unavailable") return Effect.undefined
+  const { method, outcomeUnknown } = error
+  if (!isPassing(error)) return Effect.undefined
   return method === "POST" && outcomeUnknown === true ? Effect.undefined : backoffMillis(error, failures)
 }
-
-/** Whether the service asks everybody to wait: 503 with a time is to be treated like 429 (reference 6.3). */
-export const asksToWait = ({ reason }: GraphError): boolean =>
-  reason._tag === "Throttled" || (reason._tag === "Unavailable" && reason.retryAfterSeconds !== undefined)
 
 /** How long to wait before the next attempt; being asked to wait closes the gate for all. */
 const judged = (
