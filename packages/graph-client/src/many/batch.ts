@@ -10,8 +10,7 @@ import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
 import type { Settings } from "../send/options.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
 import { noItemAnswer, ofItem, tooLarge, unanswered } from "./send-changes.ts"
-import { backoffMillis } from "../send/send.ts"
-import { mayPass, neverLeft } from "../send/verdict.ts"
+import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
 
 /** One request of a batch: any that the service has. */
 export interface BatchRequest {
@@ -150,11 +149,10 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
       return 0
     }
     item.isUnsure ||= error.outcomeUnknown === true
-    const canRepeat = mayPass(error) && (method !== "POST" || error.outcomeUnknown !== true)
-    const isPaced = error.reason._tag === "Throttled"
-    const wait = isPaced ? 0 : yield* backoffMillis(error, Math.max(1, item.attempts))
-    const isLast = !canRepeat || item.attempts >= settings.attempts || neverLeft(error) || wait >= withinMillis
-    if (!isLast) return wait
+    const { attempts } = item
+    const waitMillis = yield* waitAmongManyMillis(error, attempts)
+    const tries = { canPass: mayPass(error), attempts, most: settings.attempts, waitMillis, withinMillis }
+    if (!isLast(error, tries)) return waitMillis
     item.outcome = { kind: "failed", error: item.isUnsure ? amended(error, { outcomeUnknown: true }) : error }
     return 0
   })

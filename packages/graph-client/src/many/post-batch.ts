@@ -10,9 +10,9 @@ import type { Lane } from "../facts/budget.ts"
 import type { Pass } from "../pace/gate.ts"
 import { type Answer, GraphError, type Sent, Unavailable, answerOf, refusal } from "../facts/graph-error.ts"
 import type { Settings } from "../send/options.ts"
-import { type Received, type Send, backoffMillis, tooLate } from "../send/send.ts"
+import { type Received, type Send, tooLate } from "../send/send.ts"
 import { whenTraced } from "../send/spanned.ts"
-import { asksToWait } from "../send/verdict.ts"
+import { asksToWait, backoffMillis } from "../send/verdict.ts"
 
 /** Most requests in one batch (reference 6.4). */
 export const largestBatch = 20

@@ -12,8 +12,8 @@ import { type DeviceChange, type DeviceOutcome, type Outcome, acknowledged, diff
 import type { GraphError } from "../facts/graph-error.ts"
 import { largestBatch, sendWithin } from "./post-batch.ts"
 import { type Means, type Attempted, type Work, deviceIn, makeSendChanges, unanswered } from "./send-changes.ts"
-import { backoffMillis, readBackOf } from "../send/send.ts"
-import { neverLeft, verdictOn } from "../send/verdict.ts"
+import { readBackOf } from "../send/send.ts"
+import { isLast, verdictOn, waitAmongManyMillis } from "../send/verdict.ts"
 
 /** How `updateDevices` goes about it. */
 export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {
@@ -102,20 +102,24 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const { error, isOfBatch } = attempted
     const verdict = isOfBatch ? "again" : verdictOn(error)
     work.isUnsure ||= verdict === "lost"
-    // Who was throttled waits at the gate.
-    const isPaced = isOfBatch || error.reason._tag === "Throttled" || verdict === "refused"
-    const wait = isPaced ? 0 : yield* backoffMillis(error, work.attempts)
-    const isSpent = work.attempts >= settings.attempts && !isOfBatch
-    const isLast = verdict === "refused" || isSpent || neverLeft(error) || wait >= (yield* withinMillis)
+    const waitMillis = isOfBatch ? 0 : yield* waitAmongManyMillis(error, work.attempts)
+    const tries = {
+      canPass: verdict !== "refused",
+      attempts: isOfBatch ? 0 : work.attempts,
+      most: settings.attempts,
+      waitMillis,
+      withinMillis: yield* withinMillis
+    }
+    const isOver = isLast(error, tries)
     const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined
-    if (isAsked && !isLast) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
-    if (verdict === "lost" || (isLast && work.isUnsure)) {
+    if (isAsked && !isOver) yield* Effect.withSpan(Effect.sleep(waitMillis), "GraphClient.wait")
+    if (verdict === "lost" || (isOver && work.isUnsure)) {
       const shown = yield* readBack(work)
       if (shown !== undefined && shown !== "notMade") return acknowledged(work.change.update, shown)
-      if (isLast && shown === undefined) return { kind: "unknown", error } satisfies Outcome
+      if (isOver && shown === undefined) return { kind: "unknown", error } satisfies Outcome
     }
-    if (!isLast && !isAsked && wait > 0) yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
-    if (!isLast) return undefined
+    if (!isOver && !isAsked && waitMillis > 0) yield* Effect.withSpan(Effect.sleep(waitMillis), "GraphClient.wait")
+    if (!isOver) return undefined
     return { kind: verdict === "refused" ? "refused" : "failed", error } satisfies Outcome
   })
 

@@ -1,7 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
@@ -13,19 +12,19 @@ import { GraphError, type Sent, Throttled, Unauthorized, unreadable } from "../f
 import type { Settings } from "./options.ts"
 import { isTraced } from "./spanned.ts"
 import { type Transport, standardClock } from "./transport.ts"
-import { asksToWait, isPassing } from "./verdict.ts"
+import { asksToWait, backoffMillis, isLast, isPassing } from "./verdict.ts"
 
 /** What came back, and on which request. */
 export interface Received<A> extends Success {
   readonly value: A
 }
 
-/** An attempt that came to nothing, and how long to wait before the next; `undefined` where there is to be none. */
+/** An attempt that came to nothing, and how long to wait before the next. */
 interface Failure {
   readonly sent: Sent
   readonly token: Redacted.Redacted | undefined
   readonly error: GraphError
-  readonly wait: number | undefined
+  readonly wait: number
 }
 
 /**
@@ -37,9 +36,6 @@ export type Send = <A>(
   request: GraphRequest,
   schema: StandardSchemaV1<unknown, A>
 ) => Effect.Effect<Received<A>, GraphError>
-
-const firstBackoffMillis = 1_000
-const longestBackoffMillis = 30_000
 
 const noToken = (sent: Sent, { claims, code, message }: TokenUnavailable): GraphError =>
   new GraphError({
@@ -58,21 +54,6 @@ export const readBackOf = ({ headers = {}, path, template }: GraphRequest): Grap
   headers
 })
 
-/** How long to wait after so many failures: what the service asks for, or else a random share of ever more. */
-export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.Effect<number> => {
-  const asked = "retryAfterSeconds" in reason ? reason.retryAfterSeconds : undefined
-  if (asked !== undefined) return Effect.succeed(Math.ceil(asked * 1_000))
-  const longest = Math.min(longestBackoffMillis, firstBackoffMillis * 2 ** (failures - 1))
-  return Effect.map(Random.next, (share) => Math.ceil(share * longest))
-}
-
-/** The wait before a repeat; `undefined` where a repeat cannot help, or could do harm. */
-const repeatAfterMillis = (error: GraphError, failures: number): Effect.Effect<number | undefined> => {
-  const { method, outcomeUnknown } = error
-  if (!isPassing(error)) return Effect.undefined
-  return method === "POST" && outcomeUnknown === true ? Effect.undefined : backoffMillis(error, failures)
-}
-
 /** How long to wait before the next attempt; being asked to wait closes the gate for all. */
 const judged = (
   error: GraphError,
@@ -82,8 +63,8 @@ const judged = (
 ): Effect.Effect<Failure> => {
   const isThrottled = error.reason._tag === "Throttled"
   const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
-  return Effect.map(repeatAfterMillis(error, failures), (wait): Failure => {
-    if (asksToWait(error)) pass.close(wait ?? 0)
+  return Effect.map(backoffMillis(error, failures), (wait): Failure => {
+    if (asksToWait(error)) pass.close(wait)
     return { token, sent, error, wait }
   })
 }
@@ -172,9 +153,10 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
           const renewed = tokens.renew(outcome.token, claims)
           if (yield* bounded(Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause))))) continue
         }
-        const now = yield* Clock.currentTimeMillis
-        const isLast = request.pass !== undefined || attempts >= settings.attempts
-        if (wait === undefined || isLast || now + wait >= until) return yield* failed(error)
+        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const most = request.pass === undefined ? settings.attempts : 1
+        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis }
+        if (isLast(error, tries)) return yield* failed(error)
         yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
         // Who was asked to wait does so at the gate, with everyone else.
         if (asksToWait(error)) continue
