@@ -284,7 +284,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
         ...(body === undefined ? {} : { body })
       }))
       try {
-        const effect = using(batch, first.key, (client) => client.batch(requests))
+        const effect = using(batch, first.key, (client) => client.batch(requests, { readBack: true }))
         const outcomes = valueOf(await run(effect, batch.req.raw.signal))
         for (const [index, { resolve }] of items.entries()) resolve(outcomes[index])
       } catch (error) {
@@ -312,10 +312,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
       })
       if (outcome === undefined) throw new Error("the batch has no outcome for one of its items")
       if (outcome.kind === "failed") throw failureOf(outcome.error, onBehalfOf)
-      // As the client does with an update that is sent by itself.
-      if (outcome.status !== 204 || request.method !== "PATCH") return outcome
-      const { body: _, ...readBack } = request
-      return send(key, { ...readBack, method: "GET" })
+      return outcome
     }
 
     return {

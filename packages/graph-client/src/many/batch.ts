@@ -4,13 +4,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
-import { batchOrSingle } from "./batch-or-single.ts"
+import type { Lane } from "../facts/budget.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
+import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
+import { notReadBack, readBackOf } from "../send/send.ts"
+import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
+import { type BatchOrSingle, batchOrSingle } from "./batch-or-single.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
 import { noItemAnswer, ofItem, tooLarge, unanswered } from "./send-changes.ts"
-import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
 
 /** One request of a batch: any that the service has. */
 export interface BatchRequest {
@@ -50,6 +52,11 @@ export type BatchOutcome =
 export interface BatchOptions {
   /** Ends it all, requests under way included; the client's deadline by default. */
   readonly deadline?: Duration.Input
+  /**
+   * Reads what was changed by a PATCH that is answered without a body (204), as `request` does: its outcome is then that of
+   * the reading. By default the answer is given as it came.
+   */
+  readonly readBack?: boolean
 }
 
 const longestUrl = 8_192
@@ -117,6 +124,21 @@ interface Item {
   isUnsure: boolean
 }
 
+const unsentItem = (request: GraphRequest, dependsOn: ReadonlyArray<number> = []): Item => ({
+  request,
+  dependsOn,
+  outcome: undefined,
+  attempts: 0,
+  isUnsure: false
+})
+
+/** Whether an update was made, and its answer shows nothing. */
+const isBodiless = ({ outcome, request: { method } }: Item): boolean =>
+  method === "PATCH" && outcome?.kind === "answered" && outcome.status === 204
+
+const outcomeOfReadBack = (outcome: BatchOutcome): BatchOutcome =>
+  outcome.kind === "failed" ? { kind: "failed", error: notReadBack(outcome.error) } : outcome
+
 const isFailed = (outcome: BatchOutcome | undefined): boolean => outcome?.kind === "failed"
 
 const failedBefore = ({ request }: Item): BatchOutcome => ({
@@ -138,7 +160,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const [path = ""] = url.split("?")
     const query = url.slice(path.length)
     const request = { method, template, path: root + path, query, headers, ...(body === undefined ? {} : { body }) }
-    return { request, dependsOn, outcome: undefined, attempts: 0, isUnsure: false }
+    return unsentItem(request, dependsOn)
   }
 
   /** The wait before the item is sent again, or `undefined` when it is settled. */
@@ -172,12 +194,8 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const deadline = options.deadline ?? Duration.millis(settings.deadlineMillis)
     const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(deadline))
     const withinMillis = Effect.map(Clock.currentTimeMillis, (now) => until - now)
-    const lane = requests.every(({ method }) => method === "GET") ? "read" : "write"
-    const gate = yield* settings.gates.at(lane)
-    const sizes = batchOrSingle("batch", gate.largest)
-    const items = requests.map(itemOf)
 
-    const sendFirstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Item>) {
+    const sendFirstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Item>, lane: Lane, sizes: BatchOrSingle) {
       let group = all
       const onSent = (count: number) => {
         group = all.slice(0, count)
@@ -205,17 +223,34 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
       if (longest > 0) yield* Effect.withSpan(Effect.sleep(longest), "GraphClient.wait")
     })
 
-    while (true) {
-      for (const item of items) {
-        if (item.outcome === undefined && item.dependsOn.some((other) => isFailed(items[other]?.outcome))) {
-          item.outcome = failedBefore(item)
+    const sendAll = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+      const lane = items.every(({ request }) => request.method === "GET") ? "read" : "write"
+      const { largest } = yield* settings.gates.at(lane)
+      const sizes = batchOrSingle("batch", largest)
+      while (true) {
+        for (const item of items) {
+          if (item.outcome === undefined && item.dependsOn.some((other) => isFailed(items[other]?.outcome))) {
+            item.outcome = failedBefore(item)
+          }
         }
+        const isReady = ({ dependsOn, outcome }: Item) =>
+          outcome === undefined && dependsOn.every((other) => items[other]?.outcome !== undefined)
+        const group = items.filter(isReady).slice(0, sizes.sizeFor(largestBatch))
+        if (group.length === 0) return
+        yield* sendFirstOf(group, lane, sizes)
       }
-      const isReady = ({ dependsOn, outcome }: Item) =>
-        outcome === undefined && dependsOn.every((other) => items[other]?.outcome !== undefined)
-      const group = items.filter(isReady).slice(0, sizes.sizeFor(largestBatch))
-      if (group.length === 0) break
-      yield* sendFirstOf(group)
+    })
+
+    const items = requests.map(itemOf)
+    yield* sendAll(items)
+    if (options.readBack === true) {
+      const bodiless = items.filter(isBodiless)
+      const reads = bodiless.map(({ request }) => unsentItem(readBackOf(request)))
+      yield* sendAll(reads)
+      for (const [index, { outcome }] of reads.entries()) {
+        const item = bodiless[index]
+        if (item !== undefined && outcome !== undefined) item.outcome = outcomeOfReadBack(outcome)
+      }
     }
     return items.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
   })

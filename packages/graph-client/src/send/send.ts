@@ -45,13 +45,17 @@ const noToken = (sent: Sent, { claims, code, message }: TokenUnavailable): Graph
     reason: new Unauthorized(claims === undefined ? {} : { claims })
   })
 
-/** The request that reads what another one changed. */
+/** The error of an update that was made, where reading it back failed. */
+export const notReadBack = (error: GraphError): GraphError =>
+  amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+
+/** The request that reads what another one changed; what that one was conditional on is past. */
 export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
   method: "GET",
   path,
   template,
   query: "",
-  headers
+  headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !/^if-(none-)?match$/i.test(name)))
 })
 
 /** How long to wait before the next attempt; being asked to wait closes the gate for all. */
@@ -205,11 +209,6 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
       : received(result)
   }
 
-  const readBack = (request: GraphRequest, until: number) =>
-    Effect.mapError(exchange(readBackOf(request), until), (error) =>
-      amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
-    )
-
   const finished = <A>(
     request: GraphRequest,
     schema: StandardSchemaV1<unknown, A>,
@@ -217,7 +216,9 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     until: number
   ): Effect.Effect<Received<A>, GraphError> =>
     success.answer.status === 204 && request.method === "PATCH"
-      ? Effect.flatMap(readBack(request, until), (whole) => read(request, schema, whole))
+      ? Effect.flatMap(Effect.mapError(exchange(readBackOf(request), until), notReadBack), (whole) =>
+          read(request, schema, whole)
+        )
       : read(request, schema, success)
 
   const inTurn = <A>(

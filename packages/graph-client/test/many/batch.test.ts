@@ -151,6 +151,79 @@ describe("any batch", () => {
   )
 })
 
+const bodilessly = (item: Item): Answer =>
+  item.method === "GET" ? ok(item) : item.url === "/whole" ? { status: 200, body: "whole" } : { status: 204 }
+const patch = (url: string): BatchRequest => ({ method: "PATCH", url, headers: { "If-Match": "1" }, body: {} })
+
+describe("an update that is answered without a body", () => {
+  const requests = [
+    patch("/a?x=1"),
+    get("/read"),
+    patch("/whole"),
+    { method: "DELETE", url: "/b" },
+    patch("/c")
+  ] as const
+
+  it.effect("is read back where that is asked for, once all is sent, without what it was conditional on", () =>
+    Effect.gen(function* () {
+      const graph = answering(bodilessly)
+      const outcomes = yield* batch(graph, requests, { readBack: true })
+      expect(outcomes.map((outcome) => outcome.kind === "answered" && [outcome.status, outcome.body])).toEqual([
+        [200, { url: "/a" }],
+        [200, { url: "/read" }],
+        [200, "whole"],
+        [204, undefined],
+        [200, { url: "/c" }]
+      ])
+      const [, reads] = graph.requests.map(({ body }) => (body as { requests: ReadonlyArray<Item> }).requests)
+      expect(reads?.map(({ headers, method, url }) => [method, url, headers])).toEqual([
+        ["GET", "/a", {}],
+        ["GET", "/c", {}]
+      ])
+    })
+  )
+
+  it.effect("is answered as it came by default", () =>
+    Effect.gen(function* () {
+      const graph = answering(bodilessly)
+      const outcomes = yield* batch(graph, requests)
+      expect(outcomes[0]).toEqual({ kind: "answered", status: 204, headers: {}, body: undefined })
+      expect(graph.requests.length).toBe(1)
+    })
+  )
+
+  it.effect("was made all the same when reading it back fails, and what depends on it is sent", () =>
+    Effect.gen(function* () {
+      const graph = answering((item) =>
+        item.method === "GET" ? { status: 403, body: { error: { message: "No." } } } : { status: 204 }
+      )
+      const outcomes = yield* batch(graph, [patch("/a"), { method: "DELETE", url: "/b", dependsOn: [0] }], {
+        readBack: true
+      })
+      expect(outcomes).toMatchObject([
+        {
+          kind: "failed",
+          error: { method: "GET", message: "the update was made, but reading it back failed: No." }
+        },
+        { kind: "answered", status: 204 }
+      ])
+      expect(outcomes[0]).not.toHaveProperty("error.outcomeUnknown")
+    })
+  )
+
+  it.effect("is read back within the deadline of all", () =>
+    Effect.gen(function* () {
+      const graph = answering((item) => (item.method === "GET" ? "hang" : { status: 204 }))
+      const sending = GraphClient.use((it) => it.batch([patch("/a")], { readBack: true, deadline: "10 seconds" }))
+      const running = yield* Effect.forkChild(Effect.provide(sending, clientOf(graph)))
+      yield* advance("10 seconds")
+      expect(yield* Fiber.join(running)).toMatchObject([
+        { kind: "failed", error: { method: "GET", reason: { _tag: "Unavailable", isTimeUp: true } } }
+      ])
+    })
+  )
+})
+
 describe("requests that depend on others", () => {
   it.effect("are sent after them, and not at all where one of them failed", () =>
     Effect.gen(function* () {
