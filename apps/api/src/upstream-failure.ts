@@ -136,6 +136,8 @@ const wordsOf = (error: GraphError, onBehalfOf: OnBehalfOf): Words => {
         return { code: "badGateway", message: `The upstream's answer cannot be passed on: ${message}.` }
       }
       return passedOn(error)
+    default:
+      return reason satisfies never
   }
 }
 
