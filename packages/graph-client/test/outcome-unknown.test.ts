@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { type BatchOutcome, GraphClient, type GraphError } from "../src/index.ts"
+import { type BatchOutcome, GraphClient, type GraphError, type TokenSource } from "../src/index.ts"
 import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
 import { advance, clientOf, devicePath, key } from "./fixtures.ts"
 
@@ -167,6 +168,20 @@ describe("what an attempt before the last left unknown", () => {
       for (const result of both) {
         expect(result).toMatchObject({ _tag: "Failure", failure: { status: 403, attempts: 2, outcomeUnknown: true } })
       }
+    })
+  )
+
+  it.effect("is nothing where the last one was refused for its token, and there was no time for another", () =>
+    Effect.gen(function* () {
+      const token: TokenSource = ({ wasRefused }) =>
+        wasRefused ? Effect.never : Effect.succeed({ token: Redacted.make("t0ken") })
+      const graph = fakeGraph([errorResponse(401, {})])
+      const update = GraphClient.use((client) => client.updateDevice(key, { model: "X" }))
+      const running = yield* Effect.forkChild(Effect.flip(Effect.provide(update, clientOf(graph, { token }))))
+      yield* advance("2 minutes")
+      const error = yield* Fiber.join(running)
+      expect(error).toMatchObject({ attempts: 1, reason: { _tag: "Unavailable", isTimeUp: true } })
+      expect(error.outcomeUnknown).toBeUndefined()
     })
   )
 

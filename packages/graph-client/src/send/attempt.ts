@@ -105,8 +105,8 @@ export interface Attempts {
     sent: Sent,
     nowMillis: () => number
   ) => Result.Result<Success, GraphError>
-  /** The error of a request to which nothing came before its deadline. */
-  readonly noAnswer: (sent: Sent) => GraphError
+  /** The error of a request to which nothing came before its deadline, whether it was under way then or not. */
+  readonly noAnswer: (sent: Sent, isUnderWay: boolean) => GraphError
 }
 
 /** Makes what sends a request once. */
@@ -131,12 +131,12 @@ export const makeAttempts = (settings: Settings, transport: Transport): Attempts
     })
   }
 
-  const noAnswer = (sent: Sent): GraphError => {
+  const noAnswer = (sent: Sent, isUnderWay: boolean): GraphError => {
     const limit = Duration.format(Duration.millis(settings.deadlineMillis))
     const what = sent.attempts === 0 ? "no token could be had" : `${settings.host} did not answer`
     return new GraphError({
       ...sent,
-      ...(sent.attempts > 0 ? { outcomeUnknown: true as const } : {}),
+      ...(isUnderWay ? { outcomeUnknown: true } : {}),
       message: `${what} within ${limit}`,
       reason: new Unavailable({ isTimeUp: true })
     })
@@ -163,7 +163,7 @@ export const makeAttempts = (settings: Settings, transport: Transport): Attempts
     nowMillis: () => number
   ): Result.Result<Success, GraphError> => {
     if (Result.isFailure(ended)) {
-      return Result.fail(ended.failure._tag === "TimeUp" ? noAnswer(sent) : noConnection(sent, ended.failure))
+      return Result.fail(ended.failure._tag === "TimeUp" ? noAnswer(sent, true) : noConnection(sent, ended.failure))
     }
     const { header, headers, isTooLong, status, text } = ended.success
     const answer = answerOf(status, header, text)

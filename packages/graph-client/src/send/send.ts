@@ -115,7 +115,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.timeoutOrElse(work, {
           duration: Math.max(0, until - now),
-          orElse: () => Effect.fail(failed(noAnswer(sentSoFar())))
+          orElse: () => Effect.fail(failed(noAnswer(sentSoFar(), false)))
         })
       )
 
