@@ -54,6 +54,15 @@ const adviceFor: Record<Reason["_tag"], string | undefined> = {
   Incomplete: "What was printed may not be the whole list; run the command again."
 }
 
+/** Nobody refused a write that may have taken effect. */
+const codeOf = ({ outcomeUnknown, reason }: GraphError): number => {
+  const code = codeForReason[reason._tag]
+  return outcomeUnknown === true && code === exitCode.refused ? exitCode.tryLater : code
+}
+
+const unknownOutcome =
+  "Whether the write took effect is not known: read the device back with wfa device get before you repeat it."
+
 const graphLines = (error: GraphError): ReadonlyArray<string> => {
   const { reason } = error
   const answer = error.status === undefined ? [] : [`${error.status} ${error.code ?? ""}`.trim()]
@@ -72,6 +81,7 @@ const graphLines = (error: GraphError): ReadonlyArray<string> => {
     reason._tag === "Invalid" ? "the request cannot be sent as it is; nothing was sent" : error.message,
     ...details.map((detail) => `  - ${detail}`),
     ...(reason._tag === "Invalid" ? [] : [`  ${facts.join(", ")}`]),
+    ...(error.outcomeUnknown === true ? [`  ${unknownOutcome}`] : []),
     ...(advice === undefined ? [] : [`  ${advice}`])
   ]
 }
@@ -80,7 +90,7 @@ const graphLines = (error: GraphError): ReadonlyArray<string> => {
 export const outcomeOf = (failure: Failure): { readonly code: number; readonly lines: ReadonlyArray<string> } => {
   switch (failure._tag) {
     case "GraphError":
-      return { code: codeForReason[failure.reason._tag], lines: graphLines(failure) }
+      return { code: codeOf(failure), lines: graphLines(failure) }
     case "UsageError":
       return {
         code: exitCode.usage,

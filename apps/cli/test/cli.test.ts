@@ -90,6 +90,20 @@ describe("exit codes", () => {
     })
   })
 
+  it("a write that may have taken effect ends with 7 and says so, a refused one with 6 and does not", async () => {
+    const update = ["device", "update", "d", "--set", "model=X"]
+    await answering(500, envelope("InternalServerError", "broken"), json, async (target) => {
+      const { code, stderr } = await wfa(update, { env: { WFA_TARGET: target } })
+      expect(code).toBe(7)
+      expect(stderr).toContain("Whether the write took effect is not known: read the device back with wfa device get")
+    })
+    await answering(409, envelope("Conflict", "no"), json, async (target) => {
+      const { code, stderr } = await wfa(update, { env: { WFA_TARGET: target } })
+      expect(code).toBe(6)
+      expect(stderr).not.toContain("not known")
+    })
+  })
+
   it("an answer that asks to wait longer than the deadline ends with 7 at once", async () => {
     await answering(429, envelope("TooManyRequests", "later"), { ...json, "retry-after": "100000" }, async (target) => {
       expect((await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })).code).toBe(7)

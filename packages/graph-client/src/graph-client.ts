@@ -17,7 +17,7 @@ import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
-import type { GraphRequest } from "./attempt.ts"
+import type { GraphRequest } from "./send/attempt.ts"
 import {
   type Answered,
   type BatchOptions,
@@ -28,13 +28,13 @@ import {
   deadlineIssues,
   makeBatch,
   singleIssues
-} from "./batch.ts"
-import type { Lane } from "./budget.ts"
-import type { DeviceChange } from "./device-outcome.ts"
-import { GraphError, Invalid, type Sent } from "./graph-error.ts"
-import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list-options.ts"
-import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./options.ts"
-import { type ListPage, type Row, pages, placeOf } from "./pages.ts"
+} from "./many/batch.ts"
+import type { Lane } from "./facts/budget.ts"
+import type { DeviceChange } from "./many/device-outcome.ts"
+import { GraphError, Invalid, type Sent } from "./facts/graph-error.ts"
+import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
+import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./send/options.ts"
+import { type ListPage, type Row, pages, placeOf } from "./list/pages.ts"
 import {
   DevicesSummary,
   HardwareReadiness,
@@ -44,14 +44,15 @@ import {
   type ModelPropertyName,
   metricIssues,
   modelPropertyNames
-} from "./reports.ts"
-import { type Keys, keyIssues, pathTo, routes } from "./routes.ts"
-import { type Pacing, observeGates, pacingOf } from "./pacing.ts"
-import { makePostBatch } from "./post-batch.ts"
-import { makeSend } from "./send.ts"
-import { spanned } from "./spanned.ts"
-import { type Transport, overFetch, overHttpClient } from "./transport.ts"
-import { type UpdateDevices, makeUpdateDevices } from "./update-devices.ts"
+} from "./facts/reports.ts"
+import { type Keys, keyIssues, pathTo, routes } from "./facts/routes.ts"
+import type { Pacing } from "./pace/gate.ts"
+import { observeGates, pacingOf } from "./pace/pacing.ts"
+import { makePostBatch } from "./many/post-batch.ts"
+import { makeSend } from "./send/send.ts"
+import { spanned } from "./send/spanned.ts"
+import { type Transport, overFetch, overHttpClient } from "./send/transport.ts"
+import { type UpdateDevices, makeUpdateDevices } from "./many/update-devices.ts"
 
 /** What names a device: the metric (`allDevices`, `devicePerformance`) and the device's `id` in it. */
 export interface DeviceKey {
@@ -241,7 +242,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
     },
 
-    pacing: (lane, every) => pacingOf(settings, lane, every),
+    pacing: (lane, every) => pacingOf(settings.gates, lane, every),
 
     updateDevice: spanned("GraphClient.updateDevice", ({ deviceId, metricId }, update) => {
       const body = parseDeviceUpdate(update)
@@ -313,7 +314,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 const clientOver = Effect.fnUntraced(function* (options: GraphClientOptions, transport: Transport) {
   const settings = settingsOf(options)
   if (settings instanceof InvalidOptions) return yield* settings
-  yield* observeGates(settings)
+  yield* observeGates(settings.gates, settings.labels)
   return make(settings, transport)
 })
 

@@ -13,8 +13,8 @@ import {
 import { printable } from "@workanywhere/domain"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { type Cloud, clouds } from "./clouds.ts"
-import { type TokenSource, TokenUnavailable } from "./credentials.ts"
+import { type Cloud, clouds } from "./facts/clouds.ts"
+import { type TokenSource, TokenUnavailable } from "./send/credentials.ts"
 
 /** How to sign in. What is left out is what `@azure/identity` takes by default, often from its environment variables. */
 export type SignIn =

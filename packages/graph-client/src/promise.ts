@@ -7,17 +7,17 @@ import type * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
-import type { Lane } from "./budget.ts"
-import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
-import type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
-import { CurrentFlow, type Flow, type Pacing } from "./gate.ts"
+import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./many/batch.ts"
+import type { Lane } from "./facts/budget.ts"
+import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./send/credentials.ts"
+import type { DeviceChange, DeviceOutcome } from "./many/device-outcome.ts"
+import { CurrentFlow, type Flow, type Pacing } from "./pace/gate.ts"
 import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
-import type { GraphError } from "./graph-error.ts"
-import type { ListOptions } from "./list-options.ts"
-import type { GraphClientOptions, Repeat } from "./options.ts"
-import type { ListPage } from "./pages.ts"
-import { largestBatch } from "./post-batch.ts"
+import type { GraphError } from "./facts/graph-error.ts"
+import type { ListOptions } from "./list/list-options.ts"
+import type { GraphClientOptions, Repeat } from "./send/options.ts"
+import type { ListPage } from "./list/pages.ts"
+import { largestBatch } from "./many/post-batch.ts"
 import type {
   DevicesSummary,
   HardwareReadiness,
@@ -25,39 +25,10 @@ import type {
   MetricBody,
   ModelPerformance,
   ModelPropertyName
-} from "./reports.ts"
-import type { UpdateDevicesOptions as EffectUpdateDevicesOptions } from "./update-devices.ts"
+} from "./facts/reports.ts"
+import type { UpdateDevicesOptions as EffectUpdateDevicesOptions } from "./many/update-devices.ts"
 
-export { type Cloud, type GraphVersion, clouds } from "./clouds.ts"
-export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./credentials.ts"
-export { type Filter, filter } from "./filter.ts"
-export {
-  Forbidden,
-  GraphError,
-  type GraphErrorReason,
-  Incomplete,
-  Invalid,
-  NotFound,
-  Rejected,
-  RouteUnsupported,
-  TenantNotReady,
-  Throttled,
-  Unauthorized,
-  Unavailable,
-  Unreadable,
-  type WhyIncomplete
-} from "./graph-error.ts"
-export { type Allowance, type Allowances, type Budget, type Lane, publishedBudget, timesAsFast } from "./budget.ts"
-export { InvalidOptions, type Repeat } from "./options.ts"
-export { type Operation, type TokenPermissions, operationPermissions, permissions } from "./permissions.ts"
-export { type SupportBundle, supportBundle } from "./support-bundle.ts"
-export type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./batch.ts"
-export type { DeviceChange, DeviceOutcome } from "./device-outcome.ts"
-export type { Flow, Pacing } from "./gate.ts"
-export type { DeviceKey, ModelListOptions, SelectOptions } from "./graph-client.ts"
-export type { ListOptions, Order } from "./list-options.ts"
-export type { Checkpoint, ListPage, Row } from "./pages.ts"
-export type { DevicesSummary, HardwareReadiness, Metric, MetricBody, ModelPerformance } from "./reports.ts"
+export * from "./exports.ts"
 
 /** What a client is made from; see {@link GraphClientOptions}. */
 export interface PromiseClientOptions extends Omit<GraphClientOptions, "token" | "onRepeat"> {

@@ -35,8 +35,8 @@ test("the client runs where there is nothing of Node, and brings no library for 
 })
 
 test("an entry that uses one function brings only that", async () => {
-  const { inputs } = await bundled("one", `export { permissions } from "../src/permissions.ts"`)
-  expect(inputs.filter((path) => path.includes("src/send.ts"))).toEqual([])
+  const { inputs } = await bundled("one", `export { permissions } from "../src/facts/permissions.ts"`)
+  expect(inputs.filter((path) => path.includes("src/send/"))).toEqual([])
   const { text } = await bundled("one", `import { permissions } from "../src/index.ts"; globalThis.p = permissions`)
   const all = await bundled("all", `export * from "../src/index.ts"`)
   expect(text.length).toBeLessThan(all.text.length / 2)

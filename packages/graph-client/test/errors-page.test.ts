@@ -1,21 +1,16 @@
 import { readFile } from "node:fs/promises"
-import { expect, test } from "vitest"
-import type { GraphErrorReason } from "../src/index.ts"
+import { expect, expectTypeOf, test } from "vitest"
+import * as errors from "../src/facts/graph-error.ts"
 
-/** Does not compile when a reason is missing. */
-const reasons: Readonly<Record<GraphErrorReason["_tag"], true>> = {
-  Invalid: true,
-  Unauthorized: true,
-  Forbidden: true,
-  NotFound: true,
-  RouteUnsupported: true,
-  TenantNotReady: true,
-  Rejected: true,
-  Throttled: true,
-  Unavailable: true,
-  Unreadable: true,
-  Incomplete: true
-}
+type Named = {
+  [Name in keyof typeof errors]: (typeof errors)[Name] extends new (...args: never) => { readonly _tag: Name }
+    ? Name
+    : never
+}[keyof typeof errors]
+
+/** Every class but the error itself is a reason. */
+const reasons = Object.keys(errors).filter((name) => /^[A-Z]/.test(name) && name !== "GraphError")
+expectTypeOf<Exclude<Named, "GraphError">>().toEqualTypeOf<errors.GraphErrorReason["_tag"]>()
 
 const page = await readFile(new URL("../../../docs/errors.md", import.meta.url), "utf8")
 
@@ -26,11 +21,11 @@ const rows = page
   .map(([, reason = "", , , named = ""]) => ({ reason: reason.replaceAll("`", ""), named }))
 
 test("the page of errors has a row for each reason, and no other", () => {
-  expect(rows.map(({ reason }) => reason)).toEqual(Object.keys(reasons))
+  expect(rows.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
 })
 
 test.each(rows)("the test of $reason exists, and is about it", async ({ named, reason }) => {
-  const [, file = "", title = ""] = /^([\w-]+\.test\.ts): (.+)$/.exec(named) ?? []
+  const [, file = "", title = ""] = /^([\w/-]+\.test\.ts): (.+)$/.exec(named) ?? []
   const source = await readFile(new URL(file, import.meta.url), "utf8")
   expect(source).toContain(`"${title}"`)
   expect(source).toContain(reason)

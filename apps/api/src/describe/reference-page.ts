@@ -28,7 +28,7 @@ const page = `<!doctype html>
 `
 
 // Without `validatorUrl`, the document is sent to nobody.
-export const start = `SwaggerUIBundle({
+const start = `SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
   validatorUrl: null,

@@ -51,10 +51,7 @@ export const makeBundle = (
     })
     if (outcome === undefined) throw new Error("the batch has no outcome for one of its items")
     if (outcome.kind === "failed") throw wordsOf(outcome.error)
-    // As the client does with an update that is sent by itself.
-    if (outcome.status !== 204 || request.method !== "PATCH") return outcome
-    const { body: _, ...readBack } = request
-    return send({ ...readBack, method: "GET" })
+    return outcome
   }
 
   return {

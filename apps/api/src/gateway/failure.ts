@@ -136,16 +136,16 @@ const wordsOf = (error: GraphError, onBehalfOf: OnBehalfOf): Words => {
         return { code: "badGateway", message: `The upstream's answer cannot be passed on: ${message}.` }
       }
       return passedOn(error)
+    default:
+      return reason satisfies never
   }
 }
 
 /** What is certain about a write that ended so. */
-const outcomeOf = ({ attempts, outcomeUnknown, reason, status = 0 }: GraphError): WriteOutcome => {
+const outcomeOf = ({ attempts, outcomeUnknown, reason }: GraphError): WriteOutcome => {
   if (outcomeUnknown === true) return "unknown"
   if (attempts === 0) return "failed"
   if (reason._tag === "Throttled" || reason._tag === "Unavailable" || reason._tag === "Unauthorized") return "failed"
-  // A service that failed in the middle of it may have got as far as making it.
-  if (status >= 500) return status === 501 ? "refused" : "unknown"
   return "refused"
 }
 

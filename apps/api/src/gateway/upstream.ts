@@ -251,7 +251,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
           ...(body === undefined ? {} : { body })
         }))
         // The items of a batch are of one caller, and below one version.
-        const effect = using(batch, keyOf(batch, first.version), (client) => client.batch(items))
+        const effect = using(batch, keyOf(batch, first.version), (client) => client.batch(items, { readBack: true }))
         return valueOf(await run(effect, batch.req.raw.signal))
       },
       (error) => failureOf(error, onBehalfOf)

@@ -14,8 +14,6 @@ export const readinessPath = routes.readiness.path.slice(1)
 
 export const modelsPath = routes.models.path.slice(1)
 
-export const summaryPath = routes.summary.path.slice(1)
-
 export const selectedOf = (select: string | undefined, type: ReportType): ReadonlyArray<string> | undefined =>
   selectedNames(select, (name) => {
     const names: ReadonlyArray<string> = reportProperties[type]

@@ -64,7 +64,7 @@ export const means = (header: string, etag: string | undefined): boolean => {
 }
 
 /** Whether the caller has a device already, as it is now. */
-export const isKnown = (c: Context<Env>, etag: string | undefined): boolean => {
+const isKnown = (c: Context<Env>, etag: string | undefined): boolean => {
   const noneMatch = c.req.header("if-none-match")
   return noneMatch !== undefined && means(noneMatch, etag)
 }

@@ -36,7 +36,7 @@ export const patternOf = <Name extends RouteName>(name: Name): PatternOf<(typeof
   routes[name].path.replaceAll(/\{(\w+)\}/g, ":$1") as PatternOf<(typeof routes)[Name]["path"]>
 
 /** Answers every method that no handler before has taken, with those that are served. */
-export const only =
+const only =
   (methods: ReadonlyArray<string>): Handler<Env> =>
   (c) => {
     const allow = methods.join(", ")

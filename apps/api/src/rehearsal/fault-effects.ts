@@ -176,7 +176,7 @@ export const performFault = async (
 }
 
 /** The connection of a request; `undefined` for one that has none of its own: an item of a batch, or a bare call. */
-export const connectionOf = (c: Context<Env>): Connection | undefined => {
+const connectionOf = (c: Context<Env>): Connection | undefined => {
   const { connection, outgoing, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
   if (batchItem !== undefined) return undefined
   if (connection !== undefined) return connection

@@ -57,7 +57,7 @@ export interface UpstreamSettings {
 type Texts = Readonly<Record<string, string | undefined>>
 
 /** What is right depends on the other settings, so it is asked for by whether a text is right. */
-export const text = (isRight: (value: string) => boolean) =>
+const text = (isRight: (value: string) => boolean) =>
   z
     .string()
     .refine(isRight)

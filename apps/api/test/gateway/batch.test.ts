@@ -1,7 +1,9 @@
+import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { createLocalGraph } from "../../src/local-graph.ts"
 import { openedGateway } from "../gateways.ts"
 import { jsonRequest, metricsPath } from "../opened.ts"
+import { served } from "../tokens.ts"
 
 const devices = `${metricsPath}/allDevices/metricDevices`
 
@@ -73,6 +75,32 @@ describe("a batch through a gateway", () => {
       })
       expect(records.filter((record) => record.id === intent?.id)[1]).toMatchObject({ outcome: "done", status: 200 })
     }
+  })
+
+  it("reads the updates back that the upstream answers without a body, in one batch", async () => {
+    const sent: Array<ReadonlyArray<string>> = []
+    await using graph = await served(async (request, response) => {
+      const { requests } = JSON.parse(await text(request)) as {
+        requests: ReadonlyArray<{ id: string; method: string }>
+      }
+      sent.push(requests.map(({ method }) => method))
+      const responses = requests.map(({ id, method }) =>
+        method === "PATCH" ? { id, status: 204 } : { id, status: 200, body: { id: "a", model: "X" } }
+      )
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ responses }))
+    })
+    await using gateway = await openedGateway(graph.url)
+    const requests = [update("1", "a", { model: "X" }), update("2", "b", { model: "X" })]
+    const response = await fetch(`${gateway.url}/beta/$batch`, jsonRequest("POST", { requests }))
+    const { responses } = (await response.json()) as Answered
+    expect(responses.map(({ body, status }) => [status, body?.["model"]])).toEqual([
+      [200, "X"],
+      [200, "X"]
+    ])
+    expect(sent.slice(-2)).toEqual([
+      ["PATCH", "PATCH"],
+      ["GET", "GET"]
+    ])
   })
 
   it("finds each answer by its id when the upstream gives them in another order", async () => {

@@ -1,0 +1,205 @@
+import type { GraphErrorDetail } from "@workanywhere/domain"
+import { GraphError, type Incomplete, type Sent, Unreadable, reasonOf } from "./graph-error.ts"
+import { retryAfterSeconds } from "./retry-after.ts"
+
+/** An answer as it came over the wire. */
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  /** What the service says that the body is. */
+  readonly contentType?: string | undefined
+  readonly requestId?: string | undefined
+  readonly retryAfter?: string | undefined
+  readonly date?: string | undefined
+  readonly diagnostic?: string | undefined
+  /** What a claims challenge asks for: JSON. */
+  readonly claims?: string | undefined
+}
+
+const decodedClaims = (challenge: string | undefined): string | undefined => {
+  const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
+  if (encoded === undefined) return undefined
+  try {
+    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
+    JSON.parse(claims)
+    return claims
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * What errors tell of an answer. Looked up when it is asked for: to go through the headers of every answer would take as
+ * long as to read its body.
+ */
+export const answerOf = (status: number, header: (name: string) => string | undefined, text: string): Answer =>
+  new NamedAnswer(status, header, text)
+
+class NamedAnswer implements Answer {
+  readonly status: number
+  readonly text: string
+  readonly #header: (name: string) => string | undefined
+
+  constructor(status: number, header: (name: string) => string | undefined, text: string) {
+    this.status = status
+    this.text = text
+    this.#header = header
+  }
+
+  get contentType() {
+    return this.#header("content-type")
+  }
+
+  get requestId() {
+    return this.#header("request-id")
+  }
+
+  get retryAfter() {
+    return this.#header("retry-after")
+  }
+
+  get date() {
+    return this.#header("date")
+  }
+
+  get diagnostic() {
+    return this.#header("x-ms-ags-diagnostic")
+  }
+
+  get claims() {
+    return decodedClaims(this.#header("www-authenticate"))
+  }
+}
+
+/** One line that may be shown anywhere: control and format characters could redraw a terminal or forge a log line. */
+const shown = (text: string, longest: number): string =>
+  text
+    .slice(0, 4 * longest)
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
+    .trim()
+    .slice(0, longest)
+
+const words = (value: unknown): string | undefined =>
+  typeof value === "string" ? shown(value, 1000) || undefined : undefined
+
+type Fields = Readonly<Record<string, unknown>>
+
+const fields = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {})
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Follows the sentence in Intune's messages: ids, and the address of an internal service. */
+const supportData = /\s+- Operation ID \(for customer support\):.*$/s
+
+const activityIdIn = (message: unknown): string | undefined =>
+  typeof message === "string"
+    ? /Activity ID: ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})/i.exec(message)?.[1]
+    : undefined
+
+/** Graph writes UTC without saying so (reference 6.1). */
+const isoDate = (text: unknown): string | undefined => {
+  if (typeof text !== "string") return undefined
+  const millis = Date.parse(/^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text)
+  return Number.isNaN(millis) ? undefined : new Date(millis).toISOString()
+}
+
+/** Intune puts a JSON text with a `Message` into the message; older services the plain text (reference 6.1). */
+const sentence = (message: unknown): string | undefined => {
+  if (typeof message !== "string") return undefined
+  const { Message: nested } = fields(parsed(message))
+  return words((typeof nested === "string" ? nested : message).replace(supportData, ""))
+}
+
+const detailOf = (value: unknown): ReadonlyArray<GraphErrorDetail> => {
+  const { code, message, target } = fields(value)
+  const [detailCode, text, where] = [words(code), sentence(message), words(target)]
+  if (text === undefined) return []
+  return [{ code: detailCode ?? "", message: text, ...(where === undefined ? {} : { target: where }) }]
+}
+
+/** Graph's error body, read without trust: any part may be missing or of another type (reference 6.1). */
+const envelopeOf = (body: string) => {
+  const error = fields(fields(parsed(body))["error"])
+  const inner = fields(error["innerError"] ?? error["innererror"])
+  return {
+    code: words(error["code"]) ?? words(inner["code"]),
+    message: sentence(error["message"]) ?? sentence(inner["message"]),
+    requestId: words(inner["request-id"]),
+    activityId: activityIdIn(error["message"]) ?? activityIdIn(inner["message"]),
+    // So says our gateway, whose own answer may be any: it asked several times.
+    outcomeUnknown: inner["outcome"] === "unknown",
+    date: isoDate(inner["date"]),
+    details: Array.isArray(error["details"]) ? error["details"].flatMap(detailOf) : []
+  }
+}
+
+const sentenceFor = (status: number): string => {
+  switch (status) {
+    case 401:
+      return "the service does not accept the token, or wants one"
+    case 403:
+      return "the token does not allow this"
+    case 404:
+      return "there is no such device or metric"
+    case 429:
+      return "the service asks to slow down"
+    case 503:
+    case 504:
+      return "the service is not available at the moment"
+    default:
+      return status < 400
+        ? "the service answered with a redirect, and those are not followed"
+        : `the service refused the request with status ${status}`
+  }
+}
+
+const present = <Fields extends object>(fields: Fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: Exclude<Fields[Name], undefined>
+  }
+
+const idsOf = (answer: Answer, body: Partial<ReturnType<typeof envelopeOf>> = {}) =>
+  present({
+    requestId: words(answer.requestId) ?? body.requestId,
+    activityId: body.activityId,
+    date: body.date ?? isoDate(answer.date),
+    diagnostic: words(answer.diagnostic)
+  })
+
+/** The error that an answer outside 2xx is; `now` in milliseconds since the epoch. */
+export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => {
+  const envelope = envelopeOf(answer.text)
+  const { code, details, message, outcomeUnknown } = envelope
+  const { claims, retryAfter, status } = answer
+  return new GraphError({
+    ...sent,
+    ...idsOf(answer, envelope),
+    status,
+    message: message ?? sentenceFor(status),
+    ...(code === undefined ? {} : { code }),
+    ...(details.length === 0 ? {} : { details }),
+    ...(outcomeUnknown && { outcomeUnknown }),
+    reason: reasonOf({ status, code, message, claims, retryAfterSeconds: retryAfterSeconds(retryAfter, now) })
+  })
+}
+
+/** The error that a 2xx answer is whose body is not what was asked for; `what` ends the sentence. */
+export const unreadable = (sent: Sent, answer: Answer, what: string): GraphError =>
+  new GraphError({
+    ...sent,
+    ...idsOf(answer),
+    status: answer.status,
+    message: `the service answered with status ${answer.status} and ${what}`,
+    reason: new Unreadable({ status: answer.status, firstBytes: shown(answer.text, 200) })
+  })
+
+/** The error that a list is which cannot be proven whole, found at the given answer. */
+export const incomplete = (sent: Sent, answer: Answer, message: string, reason: Incomplete): GraphError =>
+  new GraphError({ ...sent, ...idsOf(answer), status: answer.status, message, reason })

@@ -1,0 +1,195 @@
+import type { GraphErrorDetail, Issue } from "@workanywhere/domain"
+import * as Data from "effect/Data"
+
+/** The body or the key was wrong; nothing was sent. */
+export class Invalid extends Data.TaggedClass("Invalid")<{ readonly issues: ReadonlyArray<Issue> }> {}
+
+/**
+ * The token is missing, expired or not meant for this service (401), or none could be had. `claims` is the JSON that a
+ * new token has to satisfy where the service asked for more, such as a second factor: pass it to whoever signs in.
+ */
+export class Unauthorized extends Data.TaggedClass("Unauthorized")<{ readonly claims?: string }> {}
+
+/** The token is valid, but does not allow this (403). */
+export class Forbidden extends Data.TaggedClass("Forbidden")<{}> {}
+
+/** There is no such device or metric (404). */
+export class NotFound extends Data.TaggedClass("NotFound")<{}> {}
+
+/**
+ * The service does not have this route, though Graph's model does (reference 5.2): on Microsoft's service an update of
+ * a device may end so. Another route, version or target is needed; a repeat is of no use.
+ */
+export class RouteUnsupported extends Data.TaggedClass("RouteUnsupported")<{}> {}
+
+/**
+ * The tenant cannot be asked yet, because it has no active Intune licence (reference 2). Intune says so with 400 and
+ * "Request not applicable to target tenant": https://github.com/microsoftgraph/microsoft-graph-docs/issues/5613. A
+ * tenant that merely has not switched endpoint analytics on answers with empty lists (reference 5.1).
+ */
+export class TenantNotReady extends Data.TaggedClass("TenantNotReady")<{}> {}
+
+/** The service refused, and will refuse again: any status that has no reason of its own. */
+export class Rejected extends Data.TaggedClass("Rejected")<{}> {}
+
+/** The service asks to slow down (429, or the 500 that means it), longer than the deadline or attempts allow. */
+export class Throttled extends Data.TaggedClass("Throttled")<{ readonly retryAfterSeconds?: number }> {}
+
+/** The service cannot be reached, or not now: 503, 504, no connection, no answer before the deadline. */
+export class Unavailable extends Data.TaggedClass("Unavailable")<{
+  readonly retryAfterSeconds?: number
+  /** The deadline passed before there was an answer. */
+  readonly isTimeUp?: true
+}> {}
+
+/** The answer is not what Graph answers; `firstBytes` shows its beginning without control characters. */
+export class Unreadable extends Data.TaggedClass("Unreadable")<{
+  readonly status: number
+  readonly firstBytes: string
+}> {}
+
+/** What kept a list from being proven whole; `rowsUnreadable` is known at its end only. */
+export type WhyIncomplete =
+  | "nextLinkElsewhere"
+  | "nextLinkRepeated"
+  | "pageRepeated"
+  | "pagesEmpty"
+  | "countDiffers"
+  | "rowsUnreadable"
+
+/** The list cannot be proven to be whole; the rows that could be read were delivered before. */
+export class Incomplete extends Data.TaggedClass("Incomplete")<{
+  readonly why: WhyIncomplete
+  /** Rows that came, repeated and unreadable ones too. */
+  readonly devicesSeen: number
+  /** How many it should have been, where that is known. */
+  readonly devicesExpected?: number
+  /** Rows whose id had come before, where they are counted. */
+  readonly duplicates?: number
+  /** Rows of a shape that could not be read. */
+  readonly unreadable?: number
+}> {}
+
+/** One for each thing that a caller can do differently. */
+export type GraphErrorReason =
+  | Invalid
+  | Unauthorized
+  | Forbidden
+  | NotFound
+  | RouteUnsupported
+  | TenantNotReady
+  | Rejected
+  | Throttled
+  | Unavailable
+  | Unreadable
+  | Incomplete
+
+/** What is known of a request, whatever became of it. */
+export interface Sent {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  /** Path without the query. */
+  readonly path: string
+  /** Path with names in place of keys, such as `/beta/…/{metricId}/metricDevices`: the same for every device. */
+  readonly template: string
+  /** GUID that goes with every attempt of the request; Microsoft's support asks for it. */
+  readonly clientRequestId: string
+  /** How often it was sent; 0 when it was found wrong before. */
+  readonly attempts: number
+  /** How long the waits between its attempts were together. */
+  readonly waitedMillis: number
+}
+
+/** What is known of a request that failed. */
+export interface FailedRequest extends Sent {
+  readonly message: string
+  readonly reason: GraphErrorReason
+  /** Status of the last answer, when there was one. */
+  readonly status?: number
+  /** Graph's `error.code`: open text (Microsoft Graph error responses and resource types). */
+  readonly code?: string
+  readonly details?: ReadonlyArray<GraphErrorDetail>
+  /** GUID that the service gave the request. */
+  readonly requestId?: string
+  /** Intune's own id of the operation, from inside its message. */
+  readonly activityId?: string
+  /** When the service answered, by its own clock (ISO 8601, UTC). */
+  readonly date?: string
+  /** Which of Microsoft's machines answered: the JSON of `x-ms-ags-diagnostic`. */
+  readonly diagnostic?: string
+  /** The write may have taken effect all the same: look before repeating it. */
+  readonly outcomeUnknown?: true
+}
+
+/**
+ * Whether a write that ended so may have taken effect. Whoever made the error knows that an answer was lost, or that the
+ * service said that it does not know; an answer of its own tells by what it is. With 501 and 503 a service says that it
+ * did nothing, and so does the 500 that means throttling.
+ */
+const leavesOutcomeUnknown = ({ method, outcomeUnknown, reason, status = 0 }: FailedRequest): boolean => {
+  if (method === "GET") return false
+  if (outcomeUnknown === true || reason._tag === "Unreadable" || status === 408) return true
+  return status >= 500 && status !== 501 && status !== 503 && reason._tag !== "Throttled"
+}
+
+/**
+ * Why a request failed. `message` is a sentence for a person, `reason` is what a program decides on:
+ * `Effect.catchReason("GraphError", "NotFound", …)`. It holds no token, body or query.
+ */
+export class GraphError extends Data.TaggedError("GraphError")<FailedRequest> {
+  constructor(request: FailedRequest) {
+    const { outcomeUnknown: _, ...known } = request
+    super(leavesOutcomeUnknown(request) ? { ...known, outcomeUnknown: true } : known)
+  }
+}
+
+/** Intune's query broker says 500 when it means 429 (reference 6.1). */
+const meansThrottled = (message: string | undefined): boolean =>
+  message !== undefined && /query broker/i.test(message) && /too many requests|rate limit/i.test(message)
+
+const routeCodes = ["No method match route template", "No OData route"]
+
+/** How Graph and Intune say that a route is not there: always 400, whatever is missing (reference 5.2 and 6.1). */
+const meansNoRoute = (code: string | undefined, message: string | undefined): boolean =>
+  routeCodes.some((start) => code?.startsWith(start) === true || message?.startsWith(start) === true) ||
+  /^resource not found for the segment/i.test(message ?? "")
+
+const meansNoIntune = (message: string | undefined): boolean =>
+  /request not applicable to target tenant/i.test(message ?? "")
+
+/** What an answer outside 2xx says of why the request failed. */
+export interface Refusal {
+  readonly status: number
+  /** Graph's `error.code`. */
+  readonly code?: string | undefined
+  readonly message?: string | undefined
+  readonly retryAfterSeconds?: number | undefined
+  /** What a claims challenge asks for: JSON. */
+  readonly claims?: string | undefined
+}
+
+/** The reason that an answer outside 2xx gives, also for answers that came another way than through this client. */
+export const reasonOf = ({ claims, code, message, retryAfterSeconds, status }: Refusal): GraphErrorReason => {
+  const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
+  switch (status) {
+    case 400:
+      if (meansNoRoute(code, message)) return new RouteUnsupported()
+      return meansNoIntune(message) ? new TenantNotReady() : new Rejected()
+    case 401:
+      return new Unauthorized(claims === undefined ? {} : { claims })
+    case 403:
+      return new Forbidden()
+    case 404:
+      return new NotFound()
+    case 429:
+      return new Throttled(wait)
+    case 500:
+      return meansThrottled(message) ? new Throttled(wait) : new Rejected()
+    case 501:
+      return code === "NotSupported" ? new RouteUnsupported() : new Rejected()
+    case 503:
+    case 504:
+      return new Unavailable(wait)
+    default:
+      return new Rejected()
+  }
+}

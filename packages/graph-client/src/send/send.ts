@@ -1,0 +1,279 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import { type GraphRequest, type Success, amended, hidden, makeAttempts } from "./attempt.ts"
+import type { Lane } from "../facts/budget.ts"
+import type { Held, TokenUnavailable } from "./credentials.ts"
+import type { Pass } from "../pace/gate.ts"
+import { unreadable } from "../facts/answer.ts"
+import { GraphError, type Sent, Throttled, Unauthorized } from "../facts/graph-error.ts"
+import type { Settings } from "./options.ts"
+import { isTraced } from "./spanned.ts"
+import { type Transport, standardClock } from "./transport.ts"
+import { asksToWait, backoffMillis, isLast, isPassing } from "./verdict.ts"
+
+/** What came back, and on which request. */
+export interface Received<A> extends Success {
+  readonly value: A
+}
+
+/** An attempt that came to nothing, and how long to wait before the next. */
+interface Failure {
+  readonly sent: Sent
+  readonly token: Redacted.Redacted | undefined
+  readonly error: GraphError
+  readonly wait: number
+}
+
+/**
+ * Sends a request and reads its answer. Repeats it on 429, 503, 504, a lost connection and the 500 that means
+ * throttling, never earlier than `Retry-After`, within the deadline and the number of attempts. An update that was
+ * answered without a body (204) is read back.
+ */
+export type Send = <A>(
+  request: GraphRequest,
+  schema: StandardSchemaV1<unknown, A>
+) => Effect.Effect<Received<A>, GraphError>
+
+const noToken = (sent: Sent, { claims, code, message }: TokenUnavailable): GraphError =>
+  new GraphError({
+    ...sent,
+    ...(code === undefined ? {} : { code }),
+    message: `no token could be had: ${message}`,
+    reason: new Unauthorized(claims === undefined ? {} : { claims })
+  })
+
+/** The error of an update that was made, where reading it back failed. */
+export const notReadBack = (error: GraphError): GraphError =>
+  amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
+
+/** The request that reads what another one changed; what that one was conditional on is past. */
+export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
+  method: "GET",
+  path,
+  template,
+  query: "",
+  headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !/^if-(none-)?match$/i.test(name)))
+})
+
+/** How long to wait before the next attempt; being asked to wait closes the gate for all. */
+const judged = (
+  error: GraphError,
+  sent: Sent,
+  token: Redacted.Redacted | undefined,
+  pass: Pass
+): Effect.Effect<Failure> => {
+  const isThrottled = error.reason._tag === "Throttled"
+  const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
+  return Effect.map(backoffMillis(error, failures), (wait): Failure => {
+    if (asksToWait(error)) pass.close(wait)
+    return { token, sent, error, wait }
+  })
+}
+
+const pathOf = ({ path = [] }: StandardSchemaV1.Issue): string =>
+  path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
+
+/** The error of a request that could not leave in time. */
+export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphError => {
+  const wait = Duration.format(Duration.millis(Math.ceil(waitMillis)))
+  return new GraphError({
+    ...sent,
+    message: `${host} has to be given ${wait} before this request, which is longer than it may take`,
+    reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
+  })
+}
+
+/** Also where nothing is said, as some stand-ins for Graph do. */
+const isJson = (contentType: string | undefined): boolean =>
+  contentType === undefined || /^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)
+
+const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
+
+/** Makes the one function that all operations send through. */
+export const makeSend = (settings: Settings, transport: Transport): Send => {
+  const { tokens } = settings
+  const { attempt, noAnswer, outcomeOf, wireRequest } = makeAttempts(settings, transport)
+
+  /** Attempts until one succeeds or no other can; the first may have been made, and failed. */
+  const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number, first?: Failure) {
+    const { method, path, template } = request
+    const { clientRequestId = crypto.randomUUID() } = first?.sent ?? request
+    let attempts = first?.sent.attempts ?? 0
+    let waitedMillis = 0
+    let isUnknown = false
+    let isRenewed = false
+    let queuedAt: number | undefined
+    const gate = yield* settings.gates.at(laneOf(method))
+    const sentSoFar = (): Sent => ({ method, path, template, clientRequestId, attempts, waitedMillis })
+    const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
+    /** What others do for a request may not take longer than it may itself. */
+    const bounded = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | GraphError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.timeoutOrElse(work, {
+          duration: Math.max(0, until - now),
+          orElse: () => Effect.fail(failed(noAnswer(sentSoFar(), false)))
+        })
+      )
+
+    const current = Effect.mapError(tokens.current, (error) => failed(noToken(sentSoFar(), error)))
+    const token = tokens.isFixed ? current : bounded(current)
+
+    const paced = Effect.fnUntraced(function* () {
+      const early = yield* token
+      const once = Effect.fnUntraced(function* (pass: Pass) {
+        const waited = queuedAt === undefined ? 0 : (yield* Clock.currentTimeMillis) - queuedAt
+        queuedAt = undefined
+        waitedMillis += waited
+        // It may have expired in the queue.
+        const current = waited > 0 ? yield* token : early
+        attempts += 1
+        const sent = sentSoFar()
+        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const outcome = yield* Effect.result(attempt(request, sent, current, withinMillis))
+        return Result.isSuccess(outcome) ? outcome.success : yield* judged(outcome.failure, sent, current, pass)
+      })
+      if (request.pass !== undefined) return yield* once(request.pass)
+      queuedAt = yield* Clock.currentTimeMillis
+      return yield* gate.through({ cost: 1, withinMillis: until - queuedAt }, once)
+    })
+
+    return yield* Effect.gen(function* () {
+      let made = first
+      while (true) {
+        const outcome: Success | Failure = made ?? (yield* paced())
+        made = undefined
+        if (!("error" in outcome)) return outcome
+        const { error, sent, wait } = outcome
+        if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
+          return { sent, answer: { status: 204, text: "" }, headers: () => ({}) }
+        }
+        isUnknown ||= error.outcomeUnknown === true
+        if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
+          isRenewed = true
+          const { claims } = error.reason
+          const renewed = tokens.renew(outcome.token, claims)
+          if (yield* bounded(Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause))))) continue
+        }
+        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const most = request.pass === undefined ? settings.attempts : 1
+        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis }
+        if (isLast(error, tries)) return yield* failed(error)
+        yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
+        // Who was asked to wait does so at the gate, with everyone else.
+        if (asksToWait(error)) continue
+        yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
+        waitedMillis += wait
+      }
+    }).pipe(
+      Effect.catchTag("TooLate", ({ waitMillis }) =>
+        Effect.fail(failed(tooLate(settings.host, sentSoFar(), waitMillis)))
+      )
+    )
+  })
+
+  /** Reads what came back as what was asked for. */
+  const read = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    success: Success
+  ): Effect.Effect<Received<A>, GraphError> => {
+    const { answer, sent } = success
+    const unexpected = (what: string) => Effect.fail(unreadable(sent, hidden(tokens, answer), what))
+    const isDeleted = request.method === "DELETE"
+    const isEmpty = answer.text.trim() === ""
+    if (!isDeleted && isEmpty) return unexpected("no body")
+    // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
+    const takesType = isDeleted ? isEmpty : request.takesAnyType === true
+    const isRightType = takesType || isJson(answer.contentType)
+    if (!isRightType) return unexpected("a body that is not called JSON")
+    let body: unknown
+    try {
+      body = isDeleted ? undefined : JSON.parse(answer.text)
+    } catch {
+      return unexpected("a body that is not JSON")
+    }
+    const received = (result: StandardSchemaV1.Result<A>) => {
+      if (result.issues === undefined) return Effect.succeed({ value: result.value, ...success })
+      const at = result.issues[0] === undefined ? "" : pathOf(result.issues[0])
+      return unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
+    }
+    const result = schema["~standard"].validate(body)
+    return result instanceof Promise
+      ? Effect.flatMap(
+          Effect.promise(() => result),
+          received
+        )
+      : received(result)
+  }
+
+  const finished = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    success: Success,
+    until: number
+  ): Effect.Effect<Received<A>, GraphError> =>
+    success.answer.status === 204 && request.method === "PATCH"
+      ? Effect.flatMap(Effect.mapError(exchange(readBackOf(request), until), notReadBack), (whole) =>
+          read(request, schema, whole)
+        )
+      : read(request, schema, success)
+
+  const inTurn = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    until: number,
+    first?: Failure
+  ): Effect.Effect<Received<A>, GraphError> =>
+    Effect.flatMap(exchange(request, until, first), (success) => finished(request, schema, success, until))
+
+  /**
+   * The first attempt where nobody has to be waited for: a token is there, and room at the gate. It then costs a third
+   * of what it costs as an effect of many parts. Whatever does not succeed goes on as one of those.
+   */
+  const atOnce = <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    start: NonNullable<Transport["start"]>,
+    { token }: Held
+  ): Effect.Effect<Received<A>, GraphError> =>
+    Effect.callback((resume) => {
+      const { clientRequestId = crypto.randomUUID(), method, path, template } = request
+      const until = Date.now() + settings.deadlineMillis
+      const gate = settings.gates.by(standardClock)[laneOf(method)]
+      const admitted = gate.enterNow({ cost: 1, withinMillis: settings.deadlineMillis })
+      if (admitted === undefined) return resume(inTurn(request, schema, until))
+      const sent = { method, path, template, clientRequestId, attempts: 1, waitedMillis: 0 }
+      const stop = start(wireRequest(request, sent, token, settings.deadlineMillis), (ended) => {
+        const outcome = outcomeOf(ended, sent, Date.now)
+        if (Result.isSuccess(outcome)) {
+          admitted.leave()
+          return resume(finished(request, schema, outcome.success, until))
+        }
+        const failure = Effect.onExit(judged(outcome.failure, sent, token, admitted.pass), () =>
+          Effect.sync(admitted.leave)
+        )
+        resume(Effect.flatMap(failure, (first) => inTurn(request, schema, until, first)))
+      })
+      return Effect.sync(() => {
+        stop()
+        admitted.leave()
+      })
+    })
+
+  return (request, schema) =>
+    Effect.withFiber((fiber) => {
+      const clock = fiber.getRef(Clock.Clock)
+      const work = Effect.suspend(() =>
+        inTurn(request, schema, clock.currentTimeMillisUnsafe() + settings.deadlineMillis)
+      )
+      if (isTraced(fiber)) return Effect.withSpan(work, "GraphClient.send")
+      if (transport.start === undefined || clock !== standardClock || request.pass !== undefined) return work
+      const held = tokens.inHand(clock.currentTimeMillisUnsafe())
+      if (held === undefined) return work
+      return atOnce(request, schema, transport.start, held)
+    })
+}
