@@ -8,7 +8,8 @@ export {
   publishedBudget,
   timesAsFast
 } from "./facts/budget.ts"
-export { type Cloud, type GraphVersion, clouds } from "./facts/clouds.ts"
+export { type Cloud, clouds } from "./facts/clouds.ts"
+export type { GraphVersion } from "@workanywhere/domain"
 export { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./send/credentials.ts"
 export type { DeviceChange, DeviceOutcome } from "./many/device-outcome.ts"
 export { type Filter, filter } from "./list/filter.ts"

@@ -1,13 +1,16 @@
 import {
-  Device,
   type DeviceUpdate,
+  type GraphRouteName,
   type Issue,
-  KeyedDevice,
   type NewDevice,
   type PropertyName,
+  Device,
+  KeyedDevice,
   parseDeviceUpdate,
   parseNewDevice,
+  pathOf,
   property,
+  routes,
   unknownPropertyIssue
 } from "@workanywhere/domain"
 import * as Context from "effect/Context"
@@ -45,7 +48,7 @@ import {
   metricIssues,
   modelPropertyNames
 } from "./facts/reports.ts"
-import { type Keys, keyIssues, pathTo, routes } from "./facts/routes.ts"
+import { type Keys, keyIssues } from "./facts/keys.ts"
 import type { Pacing } from "./pace/gate.ts"
 import { observeGates, pacingOf } from "./pace/pacing.ts"
 import { makePostBatch } from "./many/post-batch.ts"
@@ -119,14 +122,14 @@ const readRows = <A>(rows: ReadonlyArray<Row<A>>): ReadonlyArray<A> =>
 
 interface Call {
   readonly method: Sent["method"]
-  readonly route: string
+  readonly route: GraphRouteName
   readonly keys?: Keys
   readonly query?: string
   readonly body?: unknown
 }
 
 interface Listing<A> {
-  readonly route: string
+  readonly route: GraphRouteName
   readonly keys?: Keys
   readonly row: StandardSchemaV1<unknown, A>
   readonly options: ListOptions<string, string>
@@ -136,14 +139,14 @@ interface Listing<A> {
 
 const make = (settings: Settings, transport: Transport): GraphClient["Service"] => {
   const send = makeSend(settings, transport)
-  const templateOf = (route: string) => settings.root + route
-  const pathOf = (route: string, keys: Keys = {}) => settings.root + pathTo(route, keys)
+  const templateOf = (route: GraphRouteName) => settings.root + routes[route].path
+  const addressOf = (route: GraphRouteName, keys: Keys = {}) => settings.root + pathOf(route, keys)
 
-  const invalid = (method: Sent["method"], route: string, issues: ReadonlyArray<Issue>): GraphError =>
+  const invalid = (method: Sent["method"], below: string, issues: ReadonlyArray<Issue>): GraphError =>
     new GraphError({
       method,
-      path: templateOf(route),
-      template: templateOf(route),
+      path: settings.root + below,
+      template: settings.root + below,
       clientRequestId: crypto.randomUUID(),
       attempts: 0,
       waitedMillis: 0,
@@ -157,16 +160,16 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     bodyIssues: ReadonlyArray<Issue> = []
   ): Effect.Effect<A, GraphError> => {
     const issues = [...keyIssues(keys), ...bodyIssues]
-    if (issues.length > 0) return Effect.fail(invalid(method, route, issues))
-    const address = { method, template: templateOf(route), path: pathOf(route, keys), query }
+    if (issues.length > 0) return Effect.fail(invalid(method, routes[route].path, issues))
+    const address = { method, template: templateOf(route), path: addressOf(route, keys), query }
     const request = { ...address, headers: preferences(), ...(body === undefined ? {} : { body }) }
     return Effect.map(send(request, schema), ({ value }) => value)
   }
 
   const list = <A extends object>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
     const issues = [...keyIssues(keys), ...listIssues(options, names)]
-    if (issues.length > 0) return Stream.fail(invalid("GET", route, issues))
-    const place = { path: pathOf(route, keys), query: listQuery(options) }
+    if (issues.length > 0) return Stream.fail(invalid("GET", routes[route].path, issues))
+    const place = { path: addressOf(route, keys), query: listQuery(options) }
     const { count = false, expectedCount, resumeFrom, top } = options
     const { countDuplicates = count || expectedCount !== undefined } = options
     const from = resumeFrom === undefined ? undefined : placeOf(resumeFrom.nextLink, settings.origin, place)
@@ -180,7 +183,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
         expected,
         received: "another address"
       } as const
-      return Stream.fail(invalid("GET", route, [issue]))
+      return Stream.fail(invalid("GET", routes[route].path, [issue]))
     }
     return pages(send, settings, {
       request: { ...place, template: templateOf(route), headers: preferences(pageSizeOf(options)) },
@@ -206,11 +209,11 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       const keys = { metricId, deviceId }
       const body = parseDeviceUpdate(update)
       const issues = [...optionIssues, ...keyIssues(keys), ...(body.success ? [] : body.issues)]
-      if (!body.success || issues.length > 0) return invalid("PATCH", routes.device, issues)
+      if (!body.success || issues.length > 0) return invalid("PATCH", routes.device.path, issues)
       const address = {
         method: "PATCH",
-        template: templateOf(routes.device),
-        path: pathOf(routes.device, keys)
+        template: templateOf("device"),
+        path: addressOf("device", keys)
       } as const
       return { ...address, query: "", headers: preferences(), body: body.data }
     }
@@ -229,7 +232,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       const issues = singleIssues(single)
       if (issues.length > 0) return Effect.fail(invalid(rest.method, template, issues))
       const [path = ""] = url.split("?")
-      const address = { template: templateOf(template), path: settings.root + path, query: url.slice(path.length) }
+      const address = { template: settings.root + template, path: settings.root + path, query: url.slice(path.length) }
       return Effect.map(send({ ...rest, ...address, takesAnyType: true }, anything), ({ answer, headers, value }) => ({
         status: answer.status,
         headers: headers(),
@@ -239,14 +242,14 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
 
     batch: (requests, options) => {
       const issues = batchIssues(requests, options)
-      return issues.length > 0 ? Effect.fail(invalid("POST", "/$batch", issues)) : sendBatch(requests, options)
+      return issues.length > 0 ? Effect.fail(invalid("POST", routes.batch.path, issues)) : sendBatch(requests, options)
     },
 
     pacing: (lane, every) => pacingOf(settings.gates, lane, every),
 
     updateDevice: spanned("GraphClient.updateDevice", ({ deviceId, metricId }, update) => {
       const body = parseDeviceUpdate(update)
-      const request = { method: "PATCH", route: routes.device, keys: { metricId, deviceId } } as const
+      const request = { method: "PATCH", route: "device", keys: { metricId, deviceId } } as const
       return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
     }),
 
@@ -254,59 +257,59 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       const select = options?.select ?? []
       const issues = select.filter((name) => property(name) === undefined).map(unknownPropertyIssue)
       const query = queryOf(selectQuery(select))
-      return call({ method: "GET", route: routes.device, keys: { metricId, deviceId }, query }, device, issues)
+      return call({ method: "GET", route: "device", keys: { metricId, deviceId }, query }, device, issues)
     }),
 
     createDevice: spanned("GraphClient.createDevice", (metricId, newDevice) => {
       const body = parseNewDevice(newDevice)
-      const request = { method: "POST", route: routes.devices, keys: { metricId } } as const
+      const request = { method: "POST", route: "devices", keys: { metricId } } as const
       return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
     }),
 
     deleteDevice: spanned("GraphClient.deleteDevice", ({ deviceId, metricId }) =>
-      Effect.asVoid(call({ method: "DELETE", route: routes.device, keys: { metricId, deviceId } }, nothing))
+      Effect.asVoid(call({ method: "DELETE", route: "device", keys: { metricId, deviceId } }, nothing))
     ),
 
     listDevices: (metricId, options = {}) =>
-      rows("listDevices", { route: routes.devices, keys: { metricId }, row: Device, options }),
+      rows("listDevices", { route: "devices", keys: { metricId }, row: Device, options }),
 
     listDevicePages: (metricId, options = {}) =>
-      list({ route: routes.devices, keys: { metricId }, row: Device, options, refuseUnreadable: false }).pipe(
+      list({ route: "devices", keys: { metricId }, row: Device, options, refuseUnreadable: false }).pipe(
         Stream.withSpan("GraphClient.listDevicePages")
       ),
 
-    listMetrics: () => rows("listMetrics", { route: routes.metrics, row: Metric, options: {} }),
+    listMetrics: () => rows("listMetrics", { route: "metrics", row: Metric, options: {} }),
 
     getMetric: spanned("GraphClient.getMetric", (metricId) =>
-      call({ method: "GET", route: routes.metric, keys: { metricId } }, metric)
+      call({ method: "GET", route: "metric", keys: { metricId } }, metric)
     ),
 
     createMetric: spanned("GraphClient.createMetric", (body = {}) =>
-      call({ method: "POST", route: routes.metrics, body }, metric, metricIssues(body))
+      call({ method: "POST", route: "metrics", body }, metric, metricIssues(body))
     ),
 
     updateMetric: spanned("GraphClient.updateMetric", (metricId, body = {}) =>
-      call({ method: "PATCH", route: routes.metric, keys: { metricId }, body }, metric, metricIssues(body))
+      call({ method: "PATCH", route: "metric", keys: { metricId }, body }, metric, metricIssues(body))
     ),
 
     deleteMetric: spanned("GraphClient.deleteMetric", (metricId) =>
-      Effect.asVoid(call({ method: "DELETE", route: routes.metric, keys: { metricId } }, nothing))
+      Effect.asVoid(call({ method: "DELETE", route: "metric", keys: { metricId } }, nothing))
     ),
 
     getHardwareReadiness: spanned("GraphClient.getHardwareReadiness", () =>
-      call({ method: "GET", route: routes.hardwareReadiness }, hardwareReadiness)
+      call({ method: "GET", route: "readiness" }, hardwareReadiness)
     ),
 
     listModelPerformance: (options = {}) =>
       rows("listModelPerformance", {
-        route: routes.modelPerformance,
+        route: "models",
         row: ModelPerformance,
         options,
         names: modelPropertyNames
       }),
 
     summarizeDevices: spanned("GraphClient.summarizeDevices", () =>
-      call({ method: "GET", route: routes.devicesSummary }, devicesSummary)
+      call({ method: "GET", route: "summary" }, devicesSummary)
     )
   })
 }

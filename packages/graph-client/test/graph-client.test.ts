@@ -105,29 +105,52 @@ describe("keys", () => {
     })
   )
 
-  it.effect("any other key arrives as it is, in its own segment, without OData's key syntax", () =>
-    Effect.promise(() =>
-      fc.assert(
-        fc.asyncProperty(
-          fc.oneof(
-            fc.string({ unit: "grapheme", minLength: 1 }),
-            fc.constantFrom("%2F", "a/b", "..%2f", "x('y')", "%2e%2e", "a b+c", "?$top=1", "#", "\\", "$batch", "\0")
-          ),
-          async (deviceId) => {
-            fc.pre(deviceId.isWellFormed() && deviceId !== "." && deviceId !== "..")
-            const graph = fakeGraph([Response.json(device)])
-            await Effect.runPromise(update(graph, { model: "X" }, { metricId: deviceId, deviceId }))
-            const pathname = graph.requests[0]?.url.pathname ?? ""
-            expect(pathname).not.toMatch(/[()']/)
-            const segments = pathname.split("/").map(decodeURIComponent)
-            expect(segments.slice(4)).toEqual([deviceId, "metricDevices", deviceId])
-            expect(graph.requests[0]?.url.search).toBe("")
-          }
+  it.effect(
+    "any other key arrives as it is, in its own segment, and in parentheses only where it would be read as a name",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(
+            fc.oneof(
+              fc.string({ unit: "grapheme", minLength: 1 }),
+              fc.constantFrom(
+                "%2F",
+                "a/b",
+                "..%2f",
+                "x('y')",
+                "%2e%2e",
+                "a b+c",
+                "?$top=1",
+                "#",
+                "\\",
+                "$batch",
+                "$count",
+                "$'(",
+                "\0"
+              )
+            ),
+            async (deviceId) => {
+              fc.pre(deviceId.isWellFormed() && deviceId !== "." && deviceId !== "..")
+              const graph = fakeGraph([Response.json(device)])
+              await Effect.runPromise(update(graph, { model: "X" }, { metricId: deviceId, deviceId }))
+              const pathname = graph.requests[0]?.url.pathname ?? ""
+              const segments = pathname.split("/").map(decodeURIComponent)
+              if (deviceId.startsWith("$")) {
+                const quoted = `('${deviceId.replaceAll("'", "''")}')`
+                expect(segments.slice(3)).toEqual([`${metricsName}${quoted}`, `metricDevices${quoted}`])
+              } else {
+                expect(pathname).not.toMatch(/[()']/)
+                expect(segments.slice(4)).toEqual([deviceId, "metricDevices", deviceId])
+              }
+              expect(graph.requests[0]?.url.search).toBe("")
+            }
+          )
         )
       )
-    )
   )
 })
+
+const metricsName = "userExperienceAnalyticsWorkFromAnywhereMetrics"
 
 const rows = (count: number, from = 0) => Array.from({ length: count }, (_, row) => ({ id: String(from + row) }))
 

@@ -14,8 +14,5 @@ export const clouds = {
 /** One of {@link clouds}. */
 export type Cloud = keyof typeof clouds
 
-/** The two versions that Graph serves the resource under (reference 1.6). */
-export type GraphVersion = "beta" | "v1.0"
-
 /** Whether this is the name of a cloud. */
 export const isCloud = (name: string): name is Cloud => Object.hasOwn(clouds, name)

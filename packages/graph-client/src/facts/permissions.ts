@@ -1,34 +1,37 @@
-import type { GraphVersion } from "./clouds.ts"
+import { type GraphVersion, type OperationId, type RouteOperation, routeNames, routes } from "@workanywhere/domain"
 import * as Redacted from "effect/Redacted"
 
-const managedDevices = ["DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All"]
-const read = [
-  "DeviceManagementConfiguration.Read.All",
-  "DeviceManagementConfiguration.ReadWrite.All",
-  ...managedDevices
-]
-const write = ["DeviceManagementConfiguration.ReadWrite.All", "DeviceManagementManagedDevices.ReadWrite.All"]
-
-/** What each operation needs: any one of these, as a delegated or an application permission (reference 2). */
-export const operationPermissions = {
-  listMetrics: read,
-  getMetric: read,
-  createMetric: write,
-  updateMetric: ["DeviceManagementManagedDevices.ReadWrite.All"],
-  deleteMetric: write,
-  listDevices: read,
-  getDevice: read,
-  createDevice: write,
-  updateDevice: write,
-  deleteDevice: write,
-  getHardwareReadiness: managedDevices,
-  listModelPerformance: read,
-  // It only reads, but this is what the documentation asks for.
-  summarizeDevices: write
-} as const satisfies Readonly<Record<string, ReadonlyArray<string>>>
+/** The operations of the client, as the table of routes calls them. */
+const operations = [
+  "listMetrics",
+  "getMetric",
+  "createMetric",
+  "updateMetric",
+  "deleteMetric",
+  "listDevices",
+  "getDevice",
+  "createDevice",
+  "updateDevice",
+  "deleteDevice",
+  "getHardwareReadiness",
+  "listModelPerformance",
+  "summarizeDevices"
+] as const satisfies ReadonlyArray<OperationId>
 
 /** An operation of the client. */
-export type Operation = keyof typeof operationPermissions
+export type Operation = (typeof operations)[number]
+
+const rowOf: ReadonlyMap<string, RouteOperation> = new Map(
+  routeNames.flatMap((name) => Object.values<RouteOperation>(routes[name].operations).map((row) => [row.id, row]))
+)
+
+const neededFor = (operation: Operation, version: GraphVersion): ReadonlyArray<string> =>
+  rowOf.get(operation)?.permissions[version] ?? []
+
+/** What each operation needs on `beta`: any one of these, as a delegated or an application permission. */
+export const operationPermissions = Object.fromEntries(
+  operations.map((operation) => [operation, neededFor(operation, "beta")])
+) as Readonly<Record<Operation, ReadonlyArray<string>>>
 
 /** What a token says of itself. */
 export interface TokenPermissions {
@@ -59,10 +62,6 @@ const claimsOf = (token: string): Readonly<Record<string, unknown>> | undefined 
 
 const textIn = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
-/** On v1.0 reading devices is documented for the ManagedDevices permissions only (reference 1.6). */
-const neededFor = (operation: Operation, version: GraphVersion): ReadonlyArray<string> =>
-  version === "v1.0" && operationPermissions[operation] === read ? managedDevices : operationPermissions[operation]
-
 /**
  * Tells which operations a token allows, by reading it **without verifying it**: good for advice, never for a decision
  * about who may do what. Microsoft may encrypt or change its tokens at any time (reference 7): `undefined` when this
@@ -81,7 +80,6 @@ export const permissions = (
     scopes === undefined ? roles.filter((role) => typeof role === "string") : scopes.split(" ").filter(Boolean)
   const held = new Set(granted.map((name) => name.toLowerCase()))
   const isAllowed = (operation: Operation) => neededFor(operation, version).some((name) => held.has(name.toLowerCase()))
-  const operations = Object.keys(operationPermissions) as ReadonlyArray<Operation>
   const [tenantId, audience] = [textIn(claims["tid"]), textIn(claims["aud"])]
   const clientId = textIn(claims["appid"]) ?? textIn(claims["azp"])
   const { exp } = claims

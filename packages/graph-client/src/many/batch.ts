@@ -1,4 +1,4 @@
-import type { Issue } from "@workanywhere/domain"
+import { type Issue, routes } from "@workanywhere/domain"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -153,7 +153,7 @@ const failedBefore = ({ request }: Item): BatchOutcome => ({
 /** Makes `batch` for requests that were checked. */
 export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
   const { root } = settings
-  const template = `${root}/$batch`
+  const template = root + routes.batch.path
   const failureOf = itemFailureOf(settings)
 
   const itemOf = ({ body, dependsOn = [], headers = {}, method, url }: BatchRequest): Item => {

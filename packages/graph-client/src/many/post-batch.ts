@@ -1,3 +1,4 @@
+import { routes } from "@workanywhere/domain"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -180,7 +181,7 @@ const endSpans = (spans: ReadonlyArray<Span>, exit: Exit.Exit<Exchanged, GraphEr
 export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   const { root } = settings
   const failureOf = itemFailureOf(settings)
-  const template = `${root}/$batch`
+  const template = root + routes.batch.path
 
   const itemOf = ({ body, headers = {}, method, path, query }: GraphRequest, index: number) => ({
     id: String(index + 1),

@@ -45,7 +45,7 @@ const lingerMillis = 50
 const noChange: DeviceChange = { metricId: "", deviceId: "", update: {} }
 
 /** Ids are GUIDs, in which case does not matter. */
-const deviceOf = ({ deviceId, metricId }: DeviceChange): string => `${metricId}\0${deviceId}`.toLowerCase()
+const deviceOf = ({ deviceId, metricId }: DeviceChange): string => JSON.stringify([metricId, deviceId]).toLowerCase()
 
 /** Whether the changes before this one are done with its device. */
 const isFree = ({ previous }: Work): boolean => previous === undefined || Deferred.isDoneUnsafe(previous)
