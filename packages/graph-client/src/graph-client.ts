@@ -17,24 +17,8 @@ import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
-import type { GraphRequest } from "./send/attempt.ts"
-import {
-  type Answered,
-  type BatchOptions,
-  type BatchOutcome,
-  type BatchRequest,
-  type SingleRequest,
-  batchIssues,
-  deadlineIssues,
-  makeBatch,
-  singleIssues
-} from "./many/batch.ts"
 import type { Lane } from "./facts/budget.ts"
-import type { DeviceChange } from "./many/device-outcome.ts"
 import { GraphError, Invalid, type Sent } from "./facts/graph-error.ts"
-import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
-import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./send/options.ts"
-import { type ListPage, type Row, pages, placeOf } from "./list/pages.ts"
 import {
   DevicesSummary,
   HardwareReadiness,
@@ -46,13 +30,29 @@ import {
   modelPropertyNames
 } from "./facts/reports.ts"
 import { type Keys, keyIssues, pathTo, routes } from "./facts/routes.ts"
+import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
+import { type ListPage, type Row, pages, placeOf } from "./list/pages.ts"
+import {
+  type Answered,
+  type BatchOptions,
+  type BatchOutcome,
+  type BatchRequest,
+  type SingleRequest,
+  batchIssues,
+  deadlineIssues,
+  makeBatch,
+  singleIssues
+} from "./many/batch.ts"
+import type { DeviceChange } from "./many/device-outcome.ts"
+import { makePostBatch } from "./many/post-batch.ts"
+import { type UpdateDevices, makeUpdateDevices } from "./many/update-devices.ts"
 import type { Pacing } from "./pace/gate.ts"
 import { observeGates, pacingOf } from "./pace/pacing.ts"
-import { makePostBatch } from "./many/post-batch.ts"
+import type { GraphRequest } from "./send/attempt.ts"
+import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./send/options.ts"
 import { makeSend } from "./send/send.ts"
 import { spanned } from "./send/spanned.ts"
 import { type Transport, overFetch, overHttpClient } from "./send/transport.ts"
-import { type UpdateDevices, makeUpdateDevices } from "./many/update-devices.ts"
 
 /** What names a device: the metric (`allDevices`, `devicePerformance`) and the device's `id` in it. */
 export interface DeviceKey {

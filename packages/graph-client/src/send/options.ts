@@ -3,11 +3,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { type Cloud, type GraphVersion, clouds, isCloud } from "../facts/clouds.ts"
-import { type TokenSource, type Tokens, canBeSent, tokensOf } from "./credentials.ts"
 import { type Budget, isBudget, publishedBudget } from "../facts/budget.ts"
-import { type Gates, type Ration, gatesOf } from "../pace/gate.ts"
+import { type Cloud, type GraphVersion, clouds, isCloud } from "../facts/clouds.ts"
 import type { GraphError } from "../facts/graph-error.ts"
+import { type Gates, type Ration, gatesOf } from "../pace/gate.ts"
+import { type TokenSource, type Tokens, canBeSent, tokensOf } from "./credentials.ts"
 
 /** What a client is made from. */
 export interface GraphClientOptions {
