@@ -7,17 +7,8 @@ import type * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./many/batch.ts"
 import type { Lane } from "./facts/budget.ts"
-import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./send/credentials.ts"
-import type { DeviceChange, DeviceOutcome } from "./many/device-outcome.ts"
-import { CurrentFlow, type Flow, type Pacing } from "./pace/gate.ts"
-import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
 import type { GraphError } from "./facts/graph-error.ts"
-import type { ListOptions } from "./list/list-options.ts"
-import type { GraphClientOptions, Repeat } from "./send/options.ts"
-import type { ListPage } from "./list/pages.ts"
-import { largestBatch } from "./many/post-batch.ts"
 import type {
   DevicesSummary,
   HardwareReadiness,
@@ -26,7 +17,16 @@ import type {
   ModelPerformance,
   ModelPropertyName
 } from "./facts/reports.ts"
+import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
+import type { ListOptions } from "./list/list-options.ts"
+import type { ListPage } from "./list/pages.ts"
+import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./many/batch.ts"
+import type { DeviceChange, DeviceOutcome } from "./many/device-outcome.ts"
+import { largestBatch } from "./many/post-batch.ts"
 import type { UpdateDevicesOptions as EffectUpdateDevicesOptions } from "./many/update-devices.ts"
+import { CurrentFlow, type Flow, type Pacing } from "./pace/gate.ts"
+import { type AccessToken, type TokenNeed, type TokenSource, TokenUnavailable } from "./send/credentials.ts"
+import type { GraphClientOptions, Repeat } from "./send/options.ts"
 
 export * from "./exports.ts"
 

@@ -163,7 +163,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     return unsentItem(request, dependsOn)
   }
 
-  /** The wait before the item is sent again, or `undefined` when it is settled. */
+  /** The wait before the item is sent again; 0 when it is settled, or waits at the gate. */
   const settle = Effect.fnUntraced(function* (item: Item, error: GraphError, withinMillis: number) {
     const { method } = item.request
     if (method === "DELETE" && item.isUnsure && error.reason._tag === "NotFound") {

@@ -4,14 +4,14 @@ import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
-import type { BatchOrSingle } from "./batch-or-single.ts"
-import type { DeviceChange } from "./device-outcome.ts"
 import { GraphError, Unavailable } from "../facts/graph-error.ts"
+import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
-import { type ItemAnswer, type PostBatch, itemFailureOf, outOfTime, sendWithin } from "./post-batch.ts"
 import { type Send, tooLate } from "../send/send.ts"
 import { neverLeft } from "../send/verdict.ts"
+import type { BatchOrSingle } from "./batch-or-single.ts"
+import type { DeviceChange } from "./device-outcome.ts"
+import { type ItemAnswer, type PostBatch, itemFailureOf, outOfTime, sendWithin } from "./post-batch.ts"
 
 /** A change on its way to an outcome. */
 export interface Work<C extends DeviceChange = DeviceChange> {

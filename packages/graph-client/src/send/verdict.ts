@@ -53,7 +53,7 @@ export const waitAmongManyMillis = (error: GraphError, failures: number): Effect
   error.reason._tag === "Throttled" ? Effect.succeed(0) : backoffMillis(error, failures)
 
 /** How far a request has got when an attempt at it fails. */
-export interface Tries {
+interface Tries {
   /** Whether another one could end otherwise: `isPassing`, or `mayPass` among many. */
   readonly canPass: boolean
   readonly attempts: number
