@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises"
-import { type PropertyName, propertyNames } from "@workanywhere/domain"
+import { propertyNames } from "@workanywhere/domain"
 import type { Kysely } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
@@ -7,7 +7,7 @@ import { type Position, comparePositions, positionOf, reversed } from "../graph/
 import { QueryStopped } from "./database-trouble.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
-import type { Tables } from "./migrations.ts"
+import { type Tables, indexed } from "./migrations.ts"
 
 // SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
 // with time for everyone else in between.
@@ -26,12 +26,10 @@ export interface ScanOptions {
 const pieceMillis = 4
 const smallestPiece = 100
 
-const indexed: ReadonlySet<PropertyName> = new Set(["upgradeEligibility", "healthStatus", "deviceName"])
-
 /** Whether an index leads to exactly the devices that a condition is true for, in the order of their ids. */
 const isServedByIndex = (filter: Filter): boolean => {
-  if (filter.is === "member") return filter.inside && filter.listed.length === 1 && indexed.has(filter.property)
-  if (filter.is !== "among" || filter.operand.is !== "property" || !indexed.has(filter.operand.name)) return false
+  if (filter.is === "member") return filter.inside && filter.listed.length === 1 && indexed.includes(filter.property)
+  if (filter.is !== "among" || filter.operand.is !== "property" || !indexed.includes(filter.operand.name)) return false
   return filter.orNull ? filter.values.length === 0 : filter.values.length === 1
 }
 

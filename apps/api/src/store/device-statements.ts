@@ -1,9 +1,9 @@
-import { type PropertyName, type WholeDevice, propertyNames } from "@workanywhere/domain"
+import { type WholeDevice, propertyNames } from "@workanywhere/domain"
 import type { CompiledQuery, Kysely } from "kysely"
 import type { Database, Prepared } from "./database.ts"
 import { hasUnknownMember, jsonOf } from "../graph/device-json.ts"
 import type { Collection, Existing, JsonRow } from "./device-store.ts"
-import type { DeviceRow, Stored, Tables } from "./migrations.ts"
+import { type DeviceRow, type Stored, type Tables, indexed } from "./migrations.ts"
 
 const columnsOf = (device: WholeDevice, json = jsonOf(device)): Omit<DeviceRow, "tenant" | "metric"> => ({
   ...device,
@@ -15,8 +15,7 @@ type Column = keyof ReturnType<typeof columnsOf>
 
 const written: ReadonlyArray<Column> = [...propertyNames.filter((name) => name !== "id"), "hasUnknownMember", "json"]
 
-/** Setting one, even to what it is, makes SQLite write its index anew, which is half of what an update costs. */
-const indexed: ReadonlyArray<PropertyName> = ["deviceName", "upgradeEligibility", "healthStatus"]
+/** To set what is indexed, even to what it is, makes SQLite write its index anew: half of what an update costs. */
 const unindexed = written.filter((name) => !indexed.some((one) => one === name))
 
 /** More do not make it quicker; SQLite takes 32,766 parameters in a statement. */
