@@ -1,26 +1,7 @@
 import { createServer } from "node:http"
 import { type AddressInfo } from "node:net"
 import { describe, expect, it } from "vitest"
-import { wfa as tree } from "../src/commands.ts"
-import { wfa } from "./wfa.ts"
-
-interface Branch {
-  readonly name: string
-  readonly description: string | undefined
-  readonly examples: ReadonlyArray<{ readonly command: string }>
-  readonly subcommands: ReadonlyArray<{ readonly commands: ReadonlyArray<Branch> }>
-}
-
-/** Every command of the tree with the words that lead to it. */
-const commandsBelow = (
-  command: Branch,
-  words: ReadonlyArray<string> = []
-): ReadonlyArray<readonly [string, Branch]> => [
-  [["wfa", ...words].join(" "), command],
-  ...command.subcommands.flatMap(({ commands }) => commands).flatMap((one) => commandsBelow(one, [...words, one.name]))
-]
-
-const commands = commandsBelow(tree)
+import { commands, wfa } from "./wfa.ts"
 
 /** The entries of a help text under these headings, as what is typed and what is said of it. */
 const entriesUnder = (help: string, headings: RegExp): ReadonlyArray<readonly [string, string]> =>
