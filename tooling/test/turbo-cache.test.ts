@@ -1,10 +1,9 @@
 import { execFileSync } from "node:child_process"
-import { appendFileSync, cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { appendFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { copyOfTree, root } from "./tree-copy.ts"
 
-const root = join(import.meta.dirname, "../..")
 let copy: string
 
 /** The cache key that turbo gives each package's tests; equal keys are a cache hit. */
@@ -37,12 +36,7 @@ const rerunAfterChanging = (file: string): ReadonlyArray<string> => {
 
 describe("turbo's cache of test runs", () => {
   beforeAll(() => {
-    copy = mkdtempSync(join(tmpdir(), "workanywhere-turbo-"))
-    const tracked = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: root, encoding: "utf8" })
-      .trim()
-      .split("\n")
-    for (const file of tracked) cpSync(join(root, file), join(copy, file), { force: true })
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+    copy = copyOfTree()
     execFileSync("git", ["init", "-q"], { cwd: copy })
   })
   afterAll(() => rmSync(copy, { recursive: true, force: true }))

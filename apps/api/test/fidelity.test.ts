@@ -1,6 +1,9 @@
+import { graphErrorStatus, routes } from "@workanywhere/domain"
 import { readFile, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import { FaultScript } from "../src/rehearsal/fault-script.ts"
+import { profiles, readOnlyPolicies } from "../src/settings/behaviour.ts"
 
 interface Row {
   readonly id: string
@@ -11,7 +14,9 @@ interface Row {
   readonly title: string
 }
 
-const table = await readFile(join(import.meta.dirname, "../../../docs/fidelity.md"), "utf8")
+const docs = join(import.meta.dirname, "../../../docs")
+
+const table = await readFile(join(docs, "fidelity.md"), "utf8")
 
 const rows: ReadonlyArray<Row> = table
   .split("\n")
@@ -32,10 +37,23 @@ const sources = new Map(
 const titlesIn = (source: string): ReadonlyArray<string> =>
   [...source.matchAll(/\(\s*"((?:[^"\\\n]|\\.)+)",/g)].map(([, title = ""]) => title)
 
+/** The tags of the list of sources, which is a table of its own. */
+const listed = new Set([...table.matchAll(/^\| ((?:[SP]|RFC )\d+) +\|/gm)].map(([, tag = ""]) => tag))
+
+/** The tags that an evidence cites, or nothing when it is none: kinds with their sources and, in parentheses, what they are for. */
+const citedBy = (evidence: string): ReadonlyArray<string> | undefined => {
+  const parts = evidence.split("; ")
+  if (!parts.every((part) => /^(?:ours|I|[DO] (?:[SP]|RFC )\d+(?:, (?:[SP]|RFC )\d+)*)(?: \([^()]+\))?$/.test(part))) {
+    return undefined
+  }
+  return evidence.match(/\b(?:[SP]|RFC )\d+/g) ?? []
+}
+
 /** What is wrong with a row, or nothing. */
 const faultsOf = ({ id, behaviour, evidence, profile, file, title }: Row): ReadonlyArray<string> => [
   ...(behaviour === "" ? ["says of no behaviour"] : []),
-  ...(/^(?:ours$|[DOI] (?:\d|S|P))/.test(evidence) ? [] : [`has no evidence: ${evidence}`]),
+  ...(citedBy(evidence) === undefined ? [`has no evidence: ${evidence}`] : []),
+  ...(citedBy(evidence) ?? []).flatMap((tag) => (listed.has(tag) ? [] : [`cites what is in no list: ${tag}`])),
   ...(profile === "" ? ["names no profile"] : []),
   ...(titlesIn(sources.get(file) ?? "").includes(title) ? [] : [`names no test: ${file}: ${title}`]),
   ...(/^\[F\d+\]/.test(title) && !title.startsWith(`[${id}]`) ? ["names the test of another row"] : [])
@@ -68,14 +86,61 @@ describe("the table of behaviours", () => {
     expect(named.filter((one) => !known.has(one))).toEqual([])
   })
 
+  it("cites every source that it lists", () => {
+    const cited = new Set(rows.flatMap(({ evidence }) => citedBy(evidence) ?? []))
+    expect(listed.size).toBeGreaterThan(10)
+    expect([...listed].filter((tag) => !cited.has(tag))).toEqual([])
+  })
+
   it("would notice a row without a test, and one that names another's", () => {
     const [row] = rows
     if (row === undefined) throw new Error("there is a first row")
     expect(faultsOf(row)).toEqual([])
     expect(faultsOf({ ...row, title: `${row.title}x` })).toHaveLength(1)
     expect(faultsOf({ ...row, file: "nowhere.test.ts", evidence: "", behaviour: "" })).toHaveLength(3)
+    expect(faultsOf({ ...row, evidence: "D S1, S99" })).toEqual(["cites what is in no list: S99"])
+    for (const evidence of ["D", "D 6.5", "O S1 P1", "X S1", "D S1; "])
+      expect(faultsOf({ ...row, evidence })).toHaveLength(1)
     expect(
       faultsOf({ ...row, file: "rehearsal/profile.test.ts", title: "[F43] has no route for GET %s" })
     ).toHaveLength(1)
+  })
+})
+
+const mentioned = new Set(rows.flatMap(({ behaviour }) => behaviour.match(/`[^`]+`/g) ?? []))
+
+const described: unknown = JSON.parse(await readFile(join(docs, "openapi.json"), "utf8"))
+
+/** The values under a name, wherever they stand in a JSON. */
+const everyIn = (json: unknown, name: string): ReadonlyArray<unknown> =>
+  typeof json === "object" && json !== null
+    ? Object.entries(json).flatMap(([key, value]) => [...(key === name ? [value] : []), ...everyIn(value, name)])
+    : []
+
+const texts = (values: ReadonlyArray<unknown>): ReadonlyArray<string> => [
+  ...new Set(values.filter((value) => typeof value === "string"))
+]
+
+describe("what is served has a row that names it", () => {
+  const served = {
+    "each operation": Object.values(routes).flatMap(({ operations }) =>
+      Object.values(operations).map(({ id }: { readonly id: string }) => id)
+    ),
+    "each code of an error": Object.keys(graphErrorStatus),
+    "each kind of fault": FaultScript.shape.rules
+      .unwrap()
+      .element.shape.effect.options.map(({ shape }) => shape.kind.value),
+    "each query option": texts(everyIn(described, "name")).filter((name) => name.startsWith("$"))
+  }
+
+  it.each(Object.entries(served))("%s, in backticks", (_, names) => {
+    expect(names.length).toBeGreaterThan(5)
+    expect(names.filter((name) => !mentioned.has(`\`${name}\``))).toEqual([])
+  })
+
+  it("each profile and each read-only policy, in the column of profiles", () => {
+    const shown = new Set(rows.map(({ profile }) => profile))
+    const names = [...profiles, "gateway", ...readOnlyPolicies.map((policy) => `\`WFA_READ_ONLY=${policy}\``)]
+    expect(names.filter((name) => !shown.has(name))).toEqual([])
   })
 })

@@ -1,11 +1,21 @@
 import { createServer } from "node:http"
 import { type AddressInfo } from "node:net"
 import { describe, expect, it } from "vitest"
-import { wfa } from "./wfa.ts"
+import { commands, wfa } from "./wfa.ts"
+
+/** The entries of a help text under these headings, as what is typed and what is said of it. */
+const entriesUnder = (help: string, headings: RegExp): ReadonlyArray<readonly [string, string]> =>
+  help
+    .split(/^(?=[A-Z])/m)
+    .filter((section) => headings.test(section))
+    .flatMap((section) => section.trimEnd().split("\n").slice(1))
+    .map((line) => line.trim().split(/ {2,}/, 2))
+    .filter(([typed]) => typed !== "")
+    .map(([typed = "", said = ""]) => [typed, said])
 
 describe("the command line", () => {
   it("shows help with nothing configured, on stdout", async () => {
-    for (const args of [["--help"], ["device", "--help"], ["device", "update", "--help"], []]) {
+    for (const args of [...commands.map(([words]) => [...words.split(" ").slice(1), "--help"]), []]) {
       const { code, stderr, stdout } = await wfa(args)
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
       expect(stdout).toContain("USAGE")
@@ -13,9 +23,32 @@ describe("the command line", () => {
   })
 
   it("gives examples in the help of every command", async () => {
-    for (const command of ["get", "list", "update", "schema"]) {
-      expect((await wfa(["device", command, "--help"])).stdout).toContain(`wfa device ${command}`)
+    expect(commands.length).toBeGreaterThan(5)
+    for (const [words, command] of commands.filter(([, { subcommands }]) => subcommands.length === 0)) {
+      const { stdout } = await wfa([...words.split(" ").slice(1), "--help"])
+      expect(command.examples.map((example) => example.command)).not.toEqual([])
+      for (const example of command.examples) {
+        expect(example.command.startsWith(`${words} `) || example.command === words).toBe(true)
+        expect(stdout).toContain(example.command)
+      }
     }
+  })
+
+  it.each(commands)("says of %s, of its arguments, flags and subcommands what they are for", async (words, command) => {
+    const { stdout } = await wfa([...words.split(" ").slice(1), "--help"])
+    expect(command.description).toMatch(/\.$/)
+    expect(stdout).toContain(command.description)
+    const entries = entriesUnder(stdout, /^(?:ARGUMENTS|(?:[A-Z]+ )?FLAGS|SUBCOMMANDS)$/m)
+    expect(entries.map(([typed]) => typed)).toContain("--target url")
+    expect(entries.filter(([, said]) => said === "").map(([typed]) => typed)).toEqual([])
+    const below = command.subcommands.flatMap((group) => group.commands).map(({ name }) => name)
+    expect(entriesUnder(stdout, /^SUBCOMMANDS$/m).map(([typed]) => typed.split(",")[0])).toEqual(below)
+  })
+
+  it.each(commands)("shows the help of %s without a word of what is configured", async (words) => {
+    const args = [...words.split(" ").slice(1), "--help"]
+    const configured = await wfa(args, { env: { WFA_TARGET: "https://canary.invalid/beta", WFA_TOKEN: "canary" } })
+    expect(configured).toEqual(await wfa(args))
   })
 
   it("prints its version", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { exitCode } from "../src/exit.ts"
-import { wfa } from "./wfa.ts"
+import { commands, wfa } from "./wfa.ts"
 
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8")
 
@@ -25,6 +25,12 @@ describe("the README", () => {
     } finally {
       await service.close()
     }
+  })
+
+  it("lists every command", () => {
+    const listed = [...readme.matchAll(/^\| `(wfa [a-z ]*[a-z])/gm)].map(([, words = ""]) => words)
+    const runnable = commands.filter(([, { subcommands }]) => subcommands.length === 0).map(([words]) => words)
+    expect(listed.toSorted()).toEqual(runnable.toSorted())
   })
 
   it("lists every exit code that a command can end with", () => {

@@ -8,9 +8,28 @@ import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { join } from "node:path"
 import { run } from "../src/cli.ts"
+import { wfa as tree } from "../src/commands.ts"
 
 /** The body of the request on Microsoft's page, as a file. */
 export const documentedBody = join(import.meta.dirname, "../../../docs/examples/update.json")
+
+interface Branch {
+  readonly name: string
+  readonly description: string | undefined
+  readonly examples: ReadonlyArray<{ readonly command: string }>
+  readonly subcommands: ReadonlyArray<{ readonly commands: ReadonlyArray<Branch> }>
+}
+
+const commandsBelow = (
+  command: Branch,
+  words: ReadonlyArray<string> = []
+): ReadonlyArray<readonly [string, Branch]> => [
+  [["wfa", ...words].join(" "), command],
+  ...command.subcommands.flatMap(({ commands }) => commands).flatMap((one) => commandsBelow(one, [...words, one.name]))
+]
+
+/** Every command of the tree: the words that lead to it, and what it says of itself. */
+export const commands = commandsBelow(tree)
 
 /** What a command left behind. */
 export interface Outcome {

@@ -17,7 +17,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 const devicePath = `${devicesPath}/${documentedId}`
 
 describe.each(storeKinds)("an update, with the store in %s", (kind) => {
-  it("with the body of Microsoft's page gives 200 and all 35 properties, and is there afterwards", async () => {
+  it("with the body of Microsoft's page gives 200 and every property, and is there afterwards", async () => {
     await using opened = await openedApp(kind, [documentedId])
     const body = await documentedUpdate()
     const response = await opened.app.request(devicePath, jsonRequest("PATCH", body))

@@ -111,6 +111,16 @@ describe("the observed profile", () => {
 describe("the read-only policy", () => {
   const update = jsonRequest("PATCH", { windowsScore: 5, model: "X" })
 
+  it("[F132] accept, which goes without saying, makes the update", async () => {
+    for (const settings of [{}, { readOnly: "accept" }] as const) {
+      await using graph = await createLocalGraph({ ...settings, devices: [known] })
+      const response = await graph.fetch(`${devicesPath}/a`, update)
+      const updated = { ...wholeDevice(known), windowsScore: 5, model: "X" }
+      expect([response.status, await response.json()]).toEqual([200, expect.objectContaining(updated)])
+      expect(await (await graph.fetch(`${devicesPath}/a`)).json()).toMatchObject(updated)
+    }
+  })
+
   it("[F45] ignore answers 200 with the device as it was", async () => {
     await using graph = await createLocalGraph({ readOnly: "ignore", devices: [known] })
     const response = await graph.fetch(`${devicesPath}/a`, update)

@@ -1,17 +1,11 @@
-{
-  "plugins": ["typescript", "unicorn", "import", "promise", "vitest"],
-  "categories": {
-    "correctness": "error",
-    "suspicious": "error",
-    "perf": "error"
-  },
-  "rules": {
-    "import/no-cycle": [
-      "error",
-      {
-        "ignoreTypes": false
-      }
-    ],
+import { defineConfig } from "oxlint"
+import { roomOverrides } from "./tooling/rooms.ts"
+
+export default defineConfig({
+  plugins: ["typescript", "unicorn", "import", "promise", "vitest"],
+  categories: { correctness: "error", suspicious: "error", perf: "error" },
+  rules: {
+    "import/no-cycle": ["error", { ignoreTypes: false }],
     "import/no-unassigned-import": "off",
     "typescript/consistent-type-imports": "error",
     "typescript/no-explicit-any": "error",
@@ -22,13 +16,12 @@
     "unicorn/require-post-message-target-origin": "off",
     "vitest/no-standalone-expect": [
       "error",
-      {
-        "additionalTestBlockFunctions": ["it.effect", "it.effect.each", "it.live", "it.live.each"]
-      }
+      { additionalTestBlockFunctions: ["it.effect", "it.effect.each", "it.live", "it.live.each"] }
     ],
     "no-await-in-loop": "off",
     "no-underscore-dangle": "off",
     "no-shadow": "off"
   },
-  "ignorePatterns": ["**/dist/**"]
-}
+  overrides: roomOverrides,
+  ignorePatterns: ["**/dist/**"]
+})
