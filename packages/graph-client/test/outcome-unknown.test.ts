@@ -158,6 +158,9 @@ const ending = <A>({ call, graph }: { graph: FakeGraph; call: (client: Client) =
     return yield* Fiber.join(running)
   })
 
+const tokenOnce: TokenSource = ({ wasRefused }) =>
+  wasRefused ? Effect.never : Effect.succeed({ token: Redacted.make("t0ken") })
+
 describe("what an attempt before the last left unknown", () => {
   it.effect("stays unknown when the last one is refused, alone and in a batch", () =>
     Effect.gen(function* () {
@@ -173,11 +176,11 @@ describe("what an attempt before the last left unknown", () => {
 
   it.effect("is nothing where the last one was refused for its token, and there was no time for another", () =>
     Effect.gen(function* () {
-      const token: TokenSource = ({ wasRefused }) =>
-        wasRefused ? Effect.never : Effect.succeed({ token: Redacted.make("t0ken") })
       const graph = fakeGraph([errorResponse(401, {})])
       const update = GraphClient.use((client) => client.updateDevice(key, { model: "X" }))
-      const running = yield* Effect.forkChild(Effect.flip(Effect.provide(update, clientOf(graph, { token }))))
+      const running = yield* Effect.forkChild(
+        Effect.flip(Effect.provide(update, clientOf(graph, { token: tokenOnce })))
+      )
       yield* advance("2 minutes")
       const error = yield* Fiber.join(running)
       expect(error).toMatchObject({ attempts: 1, reason: { _tag: "Unavailable", isTimeUp: true } })
