@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { text } from "node:stream/consumers"
 
 /** Where Node keeps what it compiled: not in the cache of whoever runs the tests. */
@@ -10,7 +10,7 @@ const compiled = join(import.meta.dirname, "../node_modules/.cache/compiled")
 export const smallHeap = "--max-semi-space-size=16"
 
 /**
- * Starts a script of this package from source, as a supervisor would, with these variables and no others of ours;
+ * Starts a script of this package from source (or, by its whole path, of another checkout), as a supervisor would, with these variables and no others of ours;
  * `detached` from the terminal, whose Ctrl-C then does not reach it; `by` a command that runs the one that follows it.
  */
 export const started = (
@@ -19,7 +19,7 @@ export const started = (
   env: Readonly<Record<string, string>>,
   { detached = false, by = [] }: { readonly detached?: boolean; readonly by?: ReadonlyArray<string> } = {}
 ) => {
-  const path = join(import.meta.dirname, "../src", script)
+  const path = resolve(import.meta.dirname, "../src", script)
   const [command, ...rest] = [...by, process.execPath, smallHeap, "--conditions=@workanywhere/source", path, ...args]
   return spawn(command ?? "", rest, {
     env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...env },

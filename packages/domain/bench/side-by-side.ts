@@ -6,22 +6,26 @@ export interface Side {
   readonly run: () => void
 }
 
-/** Microseconds per item of each side: the median of the rounds, in which the sides take turns. */
+/** Microseconds per item of each side, round by round; the sides take turns, in every other round the other way round. */
 export const microsecondsPerItem = (
   sides: ReadonlyArray<Side>,
   { items, rounds }: { readonly items: number; readonly rounds: number }
-): ReadonlyMap<string, number> => {
+): ReadonlyMap<string, ReadonlyArray<number>> => {
   const taken = new Map(sides.map(({ name }): [string, Array<number>] => [name, []]))
   for (const { run } of sides) run()
   for (let round = 0; round < rounds; round++) {
-    for (const { name, run } of sides) {
+    for (const { name, run } of round % 2 === 0 ? sides : sides.toReversed()) {
       const start = performance.now()
       run()
       taken.get(name)?.push(((performance.now() - start) * 1000) / items)
     }
   }
-  return new Map([...taken].map(([name, times]) => [name, times.toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!]))
+  return taken
 }
+
+/** The number in the middle. */
+export const median = (numbers: ReadonlyArray<number>): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 
 /** Where and when the numbers were taken; they mean little elsewhere, ratios mean more. */
 export const machine = (): string => {
