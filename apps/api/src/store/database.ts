@@ -10,8 +10,6 @@ export type Prepared<Tables, Row> = (
 export interface Database<Tables> {
   readonly kysely: Kysely<Tables>
   readonly product: "SQLite" | "PostgreSQL"
-  /** The file of a SQLite database that is not in memory. */
-  readonly file?: string | undefined
   /**
    * Runs work as one transaction; committed, and durable, when the promise resolves. In SQLite it excludes all other
    * work; in PostgreSQL only that on the rows which it has locked.
@@ -21,8 +19,6 @@ export interface Database<Tables> {
   readonly transactAlone: Database<Tables>["transact"]
   /** Readies a statement that will run often: it is parsed and planned once for each connection. */
   readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>
-  /** To be called when something was committed on another connection of ours: later reads see it. */
-  readonly committedElsewhere?: () => void
   /** Another text after every commit, whoever made it; `undefined` where that cannot be known, or not at the moment. */
   readonly version: () => string | undefined
   /** How long one query for requests may take. */

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises"
-import type { WholeDevice } from "@workanywhere/domain"
+import { type WholeDevice, applyUpdate } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
@@ -20,12 +20,10 @@ import {
   type WrittenDevice,
   standingCollection
 } from "./device-store.ts"
-import { type UpdateFacts, beforeWrite, deviceUpdate } from "./device-update.ts"
 import { groupCommit } from "./group-commit.ts"
 import { holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 import { openDatabase } from "./open-database.ts"
-import { updateThread } from "./update-thread.ts"
 
 const nobody = new AbortController().signal
 
@@ -86,13 +84,17 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
-  const thread = database.file === undefined ? undefined : updateThread(database.file, database.committedElsewhere)
-  const write =
-    database.product === "SQLite"
-      ? groupCommit<Kysely<Tables>, UpdateFacts>(database.transact, thread?.commit)
-      : database.transact
-  const updateIn = deviceUpdate(statements)
-  const findToUpdate = beforeWrite(statements)
+  const write = database.product === "SQLite" ? groupCommit(database.transact) : database.transact
+
+  /** The device before it is written, kept from others until the transaction ends. */
+  const beforeWrite = async (
+    transaction: Kysely<Tables>,
+    collection: Collection,
+    id: string
+  ): Promise<WholeDevice | undefined> => {
+    const { rows } = await statements.findToUpdate(transaction, collection, id)
+    return rows[0] && deviceIn(rows[0].json)
+  }
 
   /** In the order of the keys, which is up to three times as fast: neighbours share pages of the indexes. */
   const insert = async (
@@ -176,14 +178,13 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         .executeTakeFirstOrThrow()
       return total
     },
-    update: async (collection, id, update, expected) => {
-      const facts = { collection, id, update }
-      const row = await write(
-        (transaction) => updateIn(transaction, facts, expected),
-        expected === undefined ? facts : undefined
-      )
-      return row === undefined || row === "changed" ? row : writtenAs(row)
-    },
+    update: (collection, id, update, expected) =>
+      write(async (transaction) => {
+        const before = await beforeWrite(transaction, collection, id)
+        if (before === undefined) return undefined
+        if (expected !== undefined && !expected(before)) return "changed"
+        return writtenAs(await statements.update(transaction, collection, before, applyUpdate(before, update)))
+      }),
     create: (collection, device) =>
       write(async (transaction) => {
         if (!(await holds(transaction, collection))) return "noMetric"
@@ -191,7 +192,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       }),
     remove: (collection, id, expected) =>
       write(async (transaction) => {
-        const before = await findToUpdate(transaction, collection, id)
+        const before = await beforeWrite(transaction, collection, id)
         if (before === undefined) return undefined
         if (expected !== undefined && !expected(before)) return "changed"
         await statements.remove(transaction, collection, id)
@@ -234,9 +235,6 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     ping: async () => {
       await sql`select 1`.execute(kysely)
     },
-    close: async () => {
-      await thread?.close()
-      await database.close()
-    }
+    close: database.close
   }
 }

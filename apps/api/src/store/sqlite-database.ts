@@ -186,11 +186,9 @@ export const sqliteDatabase = async <Tables>(
   return {
     kysely,
     product: "SQLite",
-    file: path === ":memory:" ? undefined : path,
     transact,
     transactAlone: transact,
     prepared,
-    committedElsewhere: reads.end,
     version: () => (isWriting ? undefined : `${commits} ${String(dataVersion.get()?.["data_version"])}`),
     queryLimitMillis,
     close: () => {

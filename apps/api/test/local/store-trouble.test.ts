@@ -21,12 +21,12 @@ import {
 
 const ids = Array.from({ length: 40 }, (_, index) => `device ${index}`)
 
-/** An app over a store file, and the one connection that it uses: without a file to open, no thread makes its updates. */
+/** An app over a store file, and the connection that it uses. */
 const overFile = async () => {
   const folder = await temporaryFolder()
   const database = await openDatabase<Tables>(`sqlite:${join(folder.path, "devices.sqlite")}`)
   await migrate(database)
-  const store = await deviceStoreOn({ ...database, file: undefined })
+  const store = await deviceStoreOn(database)
   await store.fillEmpty(standing, blankDevices(ids))
   return {
     ...clientOf(createApp({ store })),

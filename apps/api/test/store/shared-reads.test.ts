@@ -41,14 +41,6 @@ describe("reads of a store file", () => {
     expect(await store.word()).toBe("second")
   })
 
-  it("see at once what was committed on another connection of the store", async () => {
-    await using store = await opened()
-    expect(await store.word()).toBe("first")
-    store.change("second")
-    store.committedElsewhere?.()
-    expect(await store.word()).toBe("second")
-  })
-
   it("do not keep a transaction from beginning, and see what it did", async () => {
     await using store = await opened()
     expect(await store.word()).toBe("first")
