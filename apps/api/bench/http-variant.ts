@@ -13,7 +13,7 @@ import { createRehearsal } from "../src/rehearsal/rehearsal.ts"
 import { httpServer } from "../src/service.ts"
 import { standingCollection } from "../src/store/device-store.ts"
 import { openDeviceStore } from "../src/store/open-device-store.ts"
-import { lineLog, logLines } from "../src/watch/log-lines.ts"
+import { logLines } from "../src/watch/log-lines.ts"
 
 const [variant = "", folder = ""] = process.argv.slice(2)
 
@@ -64,9 +64,7 @@ const variants: Readonly<Record<string, () => Promise<RequestListener> | Request
 
 const serverOf = async () => {
   const listener = await variants[variant]?.()
-  return listener === undefined
-    ? httpServer(await app("file", true, lineLog(logLines(), "info")))
-    : createServer(listener)
+  return listener === undefined ? httpServer(await app("file", true, logLines("info").log)) : createServer(listener)
 }
 
 const server = await serverOf()

@@ -6,7 +6,7 @@ import { readSettings } from "./settings/config.ts"
 import { packageVersion } from "./settings/package-version.ts"
 import { StartError } from "./settings/start-error.ts"
 import { settingsTable } from "./settings/variables.ts"
-import { lineLog, logLines } from "./watch/log-lines.ts"
+import { logLines } from "./watch/log-lines.ts"
 
 const help = (
   importHelp: string
@@ -43,9 +43,8 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   const settings = readSettings(env)
   if (!settings.success) return fail(settings.problems, exitCode.configuration)
 
-  const lines = logLines()
-  process.on("exit", lines.flush)
-  const log = lineLog(lines, settings.data.log)
+  const { log, flush } = logLines(settings.data.log)
+  process.on("exit", flush)
 
   let service: Service
   try {
