@@ -4,9 +4,9 @@ import {
   type EntraJoin,
   type ManagementAgent,
   entraJoin,
+  isWindows11,
   managementAgent,
   noEntraDeviceId,
-  isWindows11,
   windowsBuild
 } from "../device/free-text.ts"
 import { type PropertyName, propertyNames } from "../device/property.ts"

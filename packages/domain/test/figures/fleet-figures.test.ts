@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { managementAgent, isWindows11 } from "../../src/device/free-text.ts"
+import { isWindows11, managementAgent } from "../../src/device/free-text.ts"
 import { type FiguresOptions, type FleetFigures, fleetFigures, percentile } from "../../src/figures.ts"
 import { type Device, isAvailable, properties, propertyNames, readiness, readinessChecks } from "../../src/index.ts"
 import { windowsSupport } from "../../src/lifecycle.ts"
