@@ -1,18 +1,5 @@
-import {
-  type PropertyKind,
-  healthState,
-  isNullable,
-  properties,
-  readinessChecks,
-  upgradeEligibility
-} from "@workanywhere/domain"
+import { type PropertyKind, isNullable, kindRules, properties, readinessChecks } from "@workanywhere/domain"
 import type { DevicesSummary, HardwareReadinessMetric, ModelPerformance } from "@workanywhere/domain/figures"
-
-/** The types that are served, by Graph's names (reference 1). */
-const enumTypes = {
-  operatingSystemUpgradeEligibility: upgradeEligibility,
-  userExperienceAnalyticsHealthState: healthState
-} as const
 
 /** Type of a property: one of OData's, or one of ours, for which `graph` is the namespace. */
 export type EdmType = `Edm.${"Boolean" | "Double" | "Int32" | "String"}` | `graph.${string}`
@@ -22,18 +9,18 @@ export type Declared = EdmType | readonly [type: EdmType, nullable: "nullable"]
 
 type Declarations<Of> = { readonly [Name in keyof Of]-?: Declared }
 
-const typeOfKind: Readonly<Record<PropertyKind, EdmType>> = {
-  string: "Edm.String",
-  boolean: "Edm.Boolean",
-  score: "Edm.Double",
-  upgradeEligibility: "graph.operatingSystemUpgradeEligibility",
-  healthState: "graph.userExperienceAnalyticsHealthState"
-}
+const typeOf = (kind: PropertyKind): EdmType =>
+  kindRules[kind].graphType.replace("microsoft.graph.", "graph.") as EdmType
+
+/** The enums that are served, by Graph's names. */
+const enumTypes = Object.values(kindRules).flatMap(({ graphType, members }) =>
+  members === undefined ? [] : [[graphType.replace("microsoft.graph.", ""), members] as const]
+)
 
 const device: Readonly<Record<string, Declared>> = Object.fromEntries(
   properties
     .filter(({ name }) => name !== "id")
-    .map((row) => [row.name, isNullable(row) ? [typeOfKind[row.kind], "nullable"] : typeOfKind[row.kind]])
+    .map((row) => [row.name, isNullable(row) ? [typeOf(row.kind), "nullable"] : typeOf(row.kind)])
 )
 
 const percentages = Object.fromEntries(
@@ -148,7 +135,7 @@ const schema = (): ReadonlyArray<string> =>
   element(
     "Schema",
     { xmlns: "http://docs.oasis-open.org/odata/ns/edm", Namespace: "microsoft.graph", Alias: "graph" },
-    ...Object.entries(enumTypes).map(([Name, members]) =>
+    ...enumTypes.map(([Name, members]) =>
       element(
         "EnumType",
         { Name },

@@ -3,6 +3,7 @@ import {
   type Property,
   type PropertyName,
   enumOf,
+  kindRules,
   memberNumber,
   memberWithNumber,
   nearMiss,
@@ -54,6 +55,8 @@ type Term =
   | { readonly is: "enum"; readonly row: Property; readonly of: EvolvableEnum }
   | { readonly is: "condition"; readonly filter: Filter }
 
+const kindOfType = { string: "text", number: "number", boolean: "truth" } as const
+
 const kindOf = (value: Value): Kind =>
   typeof value === "string" ? "text" : typeof value === "number" ? "number" : "truth"
 
@@ -76,7 +79,7 @@ const propertyTerm = (name: string): Term => {
   const row = deviceProperty(name)
   const of = enumOf(row.kind)
   if (of !== undefined) return { is: "enum", row, of }
-  const kind = row.kind === "score" ? "number" : row.kind === "boolean" ? "truth" : "text"
+  const kind = kindOfType[kindRules[row.kind].type]
   return { is: "operand", kind, operand: { is: "property", name: row.name }, name: `'${row.name}'` }
 }
 

@@ -2,6 +2,7 @@ import {
   type Property,
   type PropertyKind,
   deviceODataType,
+  kindRules,
   nearMiss,
   property,
   propertyNames
@@ -23,12 +24,6 @@ export const deviceProperty = (name: string): Property => {
   return known
 }
 
-/** How Graph names the types of values that are not OData's own; the namespace stands before it (reference 1.3). */
-const enumTypeNames = {
-  upgradeEligibility: "microsoft.graph.operatingSystemUpgradeEligibility",
-  healthState: "microsoft.graph.userExperienceAnalyticsHealthState"
-} as const satisfies Partial<Record<PropertyKind, string>>
-
-/** The type of a property's values when it is an enum. */
+/** How Graph names the type of a property's values when it is an enum. */
 export const enumTypeName = (kind: PropertyKind): string | undefined =>
-  kind === "upgradeEligibility" || kind === "healthState" ? enumTypeNames[kind] : undefined
+  kindRules[kind].members === undefined ? undefined : kindRules[kind].graphType

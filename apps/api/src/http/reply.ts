@@ -1,7 +1,9 @@
 import type { Context } from "hono"
+import { acceptedOf, jsonType } from "../graph/content-type.ts"
 import type { Env, RequestFacts } from "./env.ts"
 
-const graphJson = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+/** What a body is called while its caller wants nothing else. */
+const graphJson = jsonType(acceptedOf(undefined))
 
 const echoable = /^[\w.-]{1,64}$/
 
