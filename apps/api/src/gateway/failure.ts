@@ -9,7 +9,7 @@ export class UpstreamFailure extends ApiError {
   /** What that means for a write. */
   readonly outcome: WriteOutcome
   /** Of the upstream's answer, when there was one. */
-  readonly upstream: { readonly status?: number; readonly requestId?: string }
+  readonly upstream: { readonly method?: string; readonly status?: number; readonly requestId?: string }
 
   constructor(
     { outcome, upstream }: Pick<UpstreamFailure, "outcome" | "upstream">,
@@ -161,7 +161,11 @@ export const failureOf = (error: GraphError, onBehalfOf: OnBehalfOf): UpstreamFa
   return new UpstreamFailure(
     {
       outcome,
-      upstream: { ...(status === undefined ? {} : { status }), ...(requestId === undefined ? {} : { requestId }) }
+      upstream: {
+        method,
+        ...(status === undefined ? {} : { status }),
+        ...(requestId === undefined ? {} : { requestId })
+      }
     },
     code,
     isUnknown ? `${message} Whether the write took effect is not known: read before you repeat it.` : message,

@@ -39,6 +39,19 @@ const onTheirWay = async (path: string) => {
 }
 
 describe("the log of writes", () => {
+  it("calls an update done that was acknowledged, also when it cannot be read back", async () => {
+    let reads = 0
+    await using upstream = await served((request, response) => {
+      const status = request.method === "PATCH" ? 204 : (reads += 1) === 1 ? 200 : 403
+      response.writeHead(status, { "content-type": "application/json" })
+      response.end(status === 200 ? '{"id":"a","model":"X"}' : "")
+    })
+    await using gateway = await openedGateway(upstream.url)
+    await fetch(`${gateway.url}${devicesPath}/a`, jsonRequest("PATCH", { model: "Y" }))
+    const [, ending] = await gateway.audited()
+    expect(ending).toMatchObject({ event: "outcome", outcome: "done", status: 403 })
+  })
+
   it("has what is new, what changes and what goes away, with who, what, outcome and ids", async () => {
     await using graph = await createLocalGraph({ devices: [{ id: "a", model: "X", windowsScore: 3 }] })
     await using gateway = await openedGateway(await graph.url())
