@@ -17,7 +17,7 @@ export { type LocalGraph, type LocalGraphOptions, createLocalGraph } from "./loc
 export type { Profile, ReadOnlyPolicy } from "./settings/behaviour.ts"
 export { type Rehearsal, type RehearsalOptions, createRehearsal } from "./rehearsal/rehearsal.ts"
 export { type Service, startService } from "./service.ts"
-export { StartError } from "./settings/start-error.ts"
+export { StartError } from "./settings/settings.ts"
 export {
   type Finding,
   type Judgement,

@@ -4,7 +4,7 @@ import { exitCode, fail } from "./exit.ts"
 import { type Service, startService } from "./service.ts"
 import { readSettings } from "./settings/config.ts"
 import { packageVersion } from "./settings/package-version.ts"
-import { StartError } from "./settings/start-error.ts"
+import { StartError } from "./settings/settings.ts"
 import { settingsTable } from "./settings/variables.ts"
 import { logLines } from "./watch/log-lines.ts"
 

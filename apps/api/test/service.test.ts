@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { httpServer, startService } from "../src/service.ts"
 import { defaultSettings } from "../src/settings/config.ts"
-import { StartError } from "../src/settings/start-error.ts"
+import { StartError } from "../src/settings/settings.ts"
 import { devicesPath, documentedId, openedApp } from "./opened.ts"
 import { smallHeap } from "./process.ts"
 

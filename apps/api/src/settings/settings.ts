@@ -52,3 +52,8 @@ export const storeName = (store: Settings["store"]): string => {
   const { host, pathname } = new URL(store)
   return `postgres://${host}${pathname}`
 }
+
+/** The service cannot start as it was told to; the message says in one line what to change. */
+export class StartError extends Error {
+  override readonly name = "StartError"
+}

@@ -7,7 +7,7 @@ import { faultScriptSchema } from "../../src/rehearsal/fault-script.ts"
 import { createRehearsal } from "../../src/rehearsal/rehearsal.ts"
 import { startService } from "../../src/service.ts"
 import { defaultSettings } from "../../src/settings/config.ts"
-import { StartError } from "../../src/settings/start-error.ts"
+import { StartError } from "../../src/settings/settings.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp, temporaryFolder } from "../opened.ts"
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response> | Response
