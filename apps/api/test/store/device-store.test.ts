@@ -268,7 +268,11 @@ describe("a store file", () => {
     const second = await openDeviceStore(setting)
     const found = await second.find(standing, "a")
     await second.close()
-    expect({ "@odata.type": update["@odata.type"], ...found }).toEqual({ ...update, id: "a" })
+    expect({ "@odata.type": update["@odata.type"], ...found }).toEqual({
+      ...wholeDevice({ id: "a" }),
+      ...update,
+      id: "a"
+    })
   })
 
   it("can be opened twice, and each sees what the other wrote", async () => {
