@@ -5,25 +5,18 @@ import { deviceUpdate } from "./device-update.ts"
 import type { JsonRow } from "./device-store.ts"
 import type { Tables } from "./migrations.ts"
 import { sqliteDatabase } from "./sqlite-database.ts"
-import { type GroupsAnswer, type SentUpdate, type ThreadAnswer, rowLines } from "./update-thread.ts"
+import { type GroupsAnswer, type ThreadAnswer, closing, rowLines, updatesIn } from "./update-thread-messages.ts"
 
 const database = await sqliteDatabase<Tables>(String(workerData), "requests", Number.POSITIVE_INFINITY)
 const updateDevice = deviceUpdate(statementsFor(database))
 
-const made = async (
-  transaction: Parameters<typeof updateDevice>[0],
-  [tenant, metric, id, update]: SentUpdate
-): Promise<JsonRow | undefined> => {
-  const row = await updateDevice(transaction, { collection: { tenant, metric }, id, update })
-  // Nothing was expected of the device, so it was not left alone.
-  return row === undefined || row === "changed" ? undefined : row
-}
-
 const commit = (groups: ReadonlyArray<string>): Promise<GroupsAnswer> =>
   database.transact(async (transaction) => {
     const rows: Array<JsonRow | undefined> = []
-    for (const group of groups) {
-      for (const one of JSON.parse(group) as ReadonlyArray<SentUpdate>) rows.push(await made(transaction, one))
+    for (const update of groups.flatMap(updatesIn)) {
+      const row = await updateDevice(transaction, update)
+      // Nothing was expected of the device, so it was not left alone.
+      rows.push(row === "changed" ? undefined : row)
     }
     return { groups: groups.length, lines: rowLines(rows) }
   })
@@ -35,7 +28,7 @@ const serve = (port: MessagePort): void => {
     const groups: Array<string> = []
     // What came while the last commit was under way shares the next one.
     for (let next: string | undefined = first; next !== undefined; next = receiveMessageOnPort(port)?.message) {
-      if (next === "close") isClosing = true
+      if (next === closing) isClosing = true
       else groups.push(next)
     }
     // Each is made again by itself where the thread was started from, which tells what is wrong, and with which.

@@ -1,29 +1,10 @@
 import { once } from "node:events"
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
-import type { DeviceUpdate } from "@workanywhere/domain"
 import type { JsonRow } from "./device-store.ts"
 import type { UpdateFacts } from "./device-update.ts"
 import { tellOfCommit } from "./group-commit.ts"
-
-/** An update as the thread is sent it: a group of them is one text of JSON, which is copied faster than an object. */
-export type SentUpdate = readonly [tenant: string, metric: string, id: string, update: DeviceUpdate]
-
-/** What became of the groups that the thread tried to commit at once: the lines of their rows, or none was made. */
-export interface GroupsAnswer {
-  readonly groups: number
-  readonly lines?: string
-}
-
-/** What the thread says: first that it is ready. */
-export type ThreadAnswer = "ready" | GroupsAnswer
-
-/** Rows as one text: a line for each, since the JSON of a device is one; an empty line where there was no device. */
-export const rowLines = (rows: ReadonlyArray<JsonRow | undefined>): string =>
-  rows.map((row) => (row === undefined ? "" : `${row.hasUnknownMember ? "?" : "="}${row.json}`)).join("\n")
-
-const rowOf = (line: string): JsonRow | undefined =>
-  line === "" ? undefined : { json: line.slice(1), hasUnknownMember: line.startsWith("?") }
+import { type GroupsAnswer, type ThreadAnswer, closing, groupText, rowsIn } from "./update-thread-messages.ts"
 
 /** A thread that updates devices in a file, while this one reads and answers requests. */
 export interface UpdateThread {
@@ -55,7 +36,7 @@ export const updateThread = (file: string, onCommitted: () => void = () => {}): 
 
   const settle = ({ groups, lines }: GroupsAnswer): void => {
     onCommitted()
-    const rows = lines?.split("\n").map(rowOf)
+    const rows = lines === undefined ? undefined : rowsIn(lines)
     if (rows !== undefined) tellOfCommit(rows.length)
     let from = 0
     for (const { size, resolve, reject } of unanswered.splice(0, groups)) {
@@ -95,18 +76,14 @@ export const updateThread = (file: string, onCommitted: () => void = () => {}): 
       })
       // Whoever waits for the answer is not to find the process gone.
       if (unanswered.push(answer) === 1) worker?.ref()
-      worker?.postMessage(
-        JSON.stringify(
-          updates.map(({ collection: { tenant, metric }, id, update }): SentUpdate => [tenant, metric, id, update])
-        )
-      )
+      worker?.postMessage(groupText(updates))
       return answer.promise
     },
     close: async () => {
       isClosed = true
       if (worker === undefined || worker.threadId === -1) return
       const ended = once(worker, "exit")
-      worker.postMessage("close")
+      worker.postMessage(closing)
       await ended
     }
   }
