@@ -39,7 +39,8 @@ export const mayImport: Readonly<Record<string, string>> = {
 
 const folders = Object.keys(mayImport)
 
-const namedFor = (folder: string): ReadonlyArray<string> => mayImport[folder]?.split(" ") ?? []
+const namedFor = (folder: string): ReadonlyArray<string> =>
+  (mayImport[folder] ?? "").split(" ").filter((name) => name !== "")
 
 const parentOf = (folder: string): string => folder.slice(0, folder.lastIndexOf("/"))
 
@@ -84,7 +85,7 @@ export const roomOverrides = [
     [{ regex: intoAnotherPackage, message: "a package is imported by its name, and only by what its exports name" }]
   ),
   ...folders.map((folder) => {
-    const message = `${nameOf(folder)}/ may import ${namedFor(folder).join(", ")}; see tooling/rooms.ts`
+    const message = `${folder} may import ${namedFor(folder).join(", ") || "nothing"} (tooling/rooms.ts)`
     return refusing(
       [`${folder}/**`],
       // In this order: a pattern that lets an import pass ends the search.

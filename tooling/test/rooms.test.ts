@@ -49,9 +49,9 @@ const isRoom = (folder: string): boolean => dirname(folder) in mayImport
 
 const rooms = Object.keys(mayImport).filter(isRoom)
 
-const packages = [...new Set(Object.values(mayImport).flatMap((row) => row.split(" ")))].filter(
-  (name) => !name.endsWith("/")
-)
+const packages = [
+  ...new Set(Object.values(mayImport).flatMap((row) => row.split(" ").filter((name) => name !== "")))
+].filter((name) => !name.endsWith("/"))
 
 const restricted = "eslint(no-restricted-imports)"
 
