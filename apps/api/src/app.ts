@@ -17,6 +17,7 @@ import { quickRouter } from "./http/router.ts"
 import { type StoreBackendOptions, seedFleet, storeBackend } from "./local/backend.ts"
 import { controlRoutes } from "./rehearsal/control-routes.ts"
 import type { Rehearsal } from "./rehearsal/rehearsal.ts"
+import { requestLog } from "./watch/request-log.ts"
 
 /**
  * Resolves when every socket that is ready has been read. Answers that wait for it are sent together: to send each as
@@ -71,6 +72,8 @@ export const appOver = (
   const versionRoutes = (version: GraphVersion): Hono<Env> =>
     backend.routes(version, (request, bindings) => app.fetch(request, bindings))
 
+  // The log comes last: it names the span that a tracer made.
+  const watching = [...observers, requestLog(log)]
   const admit = admission(authentication)
   const endOfTurn = answersTogether()
 
@@ -94,7 +97,7 @@ export const appOver = (
       c.set("tenant", sharedTenant)
       c.set("app", sharedTenant)
       c.set("readOnly", "accept")
-      const observed = observers.map((observe) => observe(c))
+      const observed = watching.map((observe) => observe(c))
       try {
         await admit(c)
         await next()
@@ -102,21 +105,9 @@ export const appOver = (
         c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
       }
       if ((c.env as Env["Bindings"] | undefined)?.outgoing !== undefined) await endOfTurn()
-      const durationMs = performance.now() - started
       const route = routeOf(c)
-      for (const end of observed) end({ route, seconds: durationMs / 1000 })
-      const span = c.get("span")
-      const facts = {
-        method: c.req.method,
-        path: c.req.path,
-        route,
-        status: c.res.status,
-        durationMs: Math.round(durationMs * 1000) / 1000,
-        requestId: ids.requestId,
-        clientRequestId: ids.clientRequestId,
-        tenant: c.get("tenant")
-      }
-      log.info(span === undefined ? facts : { ...facts, traceId: span.traceId, spanId: span.spanId }, "request")
+      const seconds = (performance.now() - started) / 1000
+      for (const end of observed) end({ route, seconds })
     })
     .get("/healthz", (c) => reply(c, 200, { status: "up" }))
     .get("/readyz", async (c) => {
