@@ -8,7 +8,7 @@ import {
 } from "@workanywhere/domain"
 import type { DevicesSummary, HardwareReadinessMetric, ModelPerformance } from "@workanywhere/domain/figures"
 
-/** The types that are served, by Graph's names (reference 1). */
+/** The types that are served, by Graph's names (docs/fidelity.md, F77). */
 const enumTypes = {
   operatingSystemUpgradeEligibility: upgradeEligibility,
   userExperienceAnalyticsHealthState: healthState

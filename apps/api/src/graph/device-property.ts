@@ -8,7 +8,7 @@ import {
 } from "@workanywhere/domain"
 import { QueryFault } from "./query-fault.ts"
 
-/** There is no such property; in OData's words (reference 6.2). */
+/** There is no such property; in the words of the OData library (docs/fidelity.md, F28). */
 export const noProperty = (name: string, names: ReadonlyArray<string>, type: string): QueryFault => {
   const meant = nearMiss(name, names)
   return new QueryFault(
@@ -23,7 +23,7 @@ export const deviceProperty = (name: string): Property => {
   return known
 }
 
-/** How Graph names the types of values that are not OData's own; the namespace stands before it (reference 1.3). */
+/** How Graph names the types of values that are not OData's own; the namespace stands before it. */
 const enumTypeNames = {
   upgradeEligibility: "microsoft.graph.operatingSystemUpgradeEligibility",
   healthState: "microsoft.graph.userExperienceAnalyticsHealthState"
