@@ -37,15 +37,29 @@ const counts = placesOf(/\b(?:\d{1,2}|five|nine|ten|thirty-\w+) (?:[\w-]+ ){0,3}
 /** What cites a document by the number of a section, which is of no use to a reader who does not have it. */
 const numbered = placesOf(/\breferences? \d[\d.]*\b/gi)
 
+/** The modules that a text names, by their path or the end of it, where there are none. */
+const missing: Finder = (file, text) =>
+  placesOf(/(?<![\w./-])(?:\.{1,2}\/)*(?:[\w@.-]+\/)*[\w-][\w.-]*\.ts\b/g)(file, text).filter((place) => {
+    const path = place.slice(place.lastIndexOf(" ") + 1).replace(/^(?:\.{1,2}\/)+/, "")
+    return !files.some((known) => known === path || known.endsWith(`/${path}`))
+  })
+
 describe("the pages that are written by hand", () => {
   it("count no properties, checks and scores", () => {
     expect(pages.length).toBeGreaterThan(8)
     expect(inAll(pages, counts)).toEqual([])
   })
 
+  it("name no module that is not there", () => {
+    expect(inAll(pages, missing)).toEqual([])
+  })
+
   it("would be found out if they did", () => {
     const text = "It has 34 properties:\nnine Windows 11 hardware checks,\nfive\nscores, and 200 writes."
     expect(counts("page.md", text)).toEqual(["page.md:1: 34 properties", "page.md:2: nine Windows 11 hardware checks"])
+    const modules =
+      "`.d.ts` and *.ts, `test/prose.test.ts: a title`,\n[one](../tooling/vitest.ts), `src/vitest.ts`, gone.ts."
+    expect(missing("page.md", modules)).toEqual(["page.md:2: src/vitest.ts", "page.md:2: gone.ts"])
   })
 })
 
