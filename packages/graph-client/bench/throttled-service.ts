@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads"
 /** How the service of a run behaves. */
 export interface Behaviour {
   readonly latencyMillis: number
-  /** Writes in any stretch of `windowMillis`; refused ones count too (reference 6.3). */
+  /** Writes in any stretch of `windowMillis`; refused ones count too (docs/fidelity.md, F54). */
   readonly limit: number
   readonly windowMillis: number
   /** Shares of the writes that end so: 503, 504 after the write, connection lost before or after it. */

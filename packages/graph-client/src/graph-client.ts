@@ -94,7 +94,10 @@ const nothing: StandardSchemaV1<unknown, void> = {
   "~standard": { version: 1, vendor: "workanywhere", validate: () => ({ value: undefined }) }
 }
 
-/** Without it Graph shows members that it added to an enum later as `unknownFutureValue` (reference 1.4). */
+/**
+ * Without it Graph shows members that it added to an enum later as `unknownFutureValue` ("Best practices for working
+ * with Microsoft Graph").
+ */
 const unknownMembers = "include-unknown-enum-members"
 
 const preferences = (pageSize?: number) => ({
@@ -330,7 +333,7 @@ export class GraphClient extends Context.Service<
   {
     /**
      * Changes the named properties of a device and gives the whole device as it is then. The update is checked before
-     * it is sent. A repeat after a lost connection is safe, because the update sets absolute values (reference 9).
+     * it is sent. A repeat after a lost connection is safe, because the update sets absolute values.
      */
     readonly updateDevice: (key: DeviceKey, update: DeviceUpdate) => Effect.Effect<KeyedDevice, GraphError>
     /**
@@ -382,7 +385,7 @@ export class GraphClient extends Context.Service<
       metricId: string,
       options?: ListOptions<Name>
     ) => Stream.Stream<ListPage<Pick<Device, Name>>, GraphError>
-    /** Reads the metrics. Microsoft's service refuses it (reference 5.2): expect `RouteUnsupported` there. */
+    /** Reads the metrics. Microsoft's service refuses it (docs/fidelity.md, F43): expect `RouteUnsupported` there. */
     readonly listMetrics: () => Stream.Stream<Metric, GraphError>
     /** Reads one metric. Microsoft's service refuses that too. */
     readonly getMetric: (metricId: string) => Effect.Effect<Metric, GraphError>
@@ -398,7 +401,7 @@ export class GraphClient extends Context.Service<
     readonly listModelPerformance: <Name extends ModelPropertyName = ModelPropertyName>(
       options?: ModelListOptions<Name>
     ) => Stream.Stream<Pick<ModelPerformance, Name>, GraphError>
-    /** Counts over all devices. It only reads, but needs a permission to write (reference 2). */
+    /** Counts over all devices. It only reads, but needs a permission to write, as Microsoft's page has it. */
     readonly summarizeDevices: () => Effect.Effect<DevicesSummary, GraphError>
   }
 >()("@workanywhere/graph-client/GraphClient") {

@@ -25,7 +25,7 @@ export interface FakeGraph {
   readonly layer: Layer.Layer<HttpClient>
 }
 
-/** Graph's error answer: `Response.json` with the error envelope of reference 6.1. */
+/** Graph's error answer: `Response.json` with its error envelope. */
 export const errorResponse = (
   status: number,
   error: Partial<GraphErrorBody["error"]>,

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import { GraphClient, type GraphClientOptions } from "../src/index.ts"
 import type { FakeGraph } from "../src/testing.ts"
 
-/** A device as the live service showed one (reference 5.1). */
+/** A device as the live service showed one (docs/fidelity.md, source P1). */
 export const device: KeyedDevice = {
   id: "0f5c2d1e-1111-4222-8333-944455556666",
   deviceId: null,

@@ -33,7 +33,7 @@ const jsonTypeOf = ({ headers }: Answered): string | undefined => {
 }
 
 const pageOptions = (c: Context<Env>, served: Parameters<typeof queryOptions>[1]) => {
-  // A link of the upstream may go on with either of the two (reference 3).
+  // A link of the upstream may go on with either of the two ("Paging Microsoft Graph data in your app").
   const options = queryOptions(c.req.url, [...served, "select", "skip", "skiptoken", "top"])
   pageSize(options.top, preferencesOf(c.req.header("prefer")))
   skippedRows(options.skip === undefined ? {} : { skip: options.skip })

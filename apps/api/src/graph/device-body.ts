@@ -16,7 +16,7 @@ const enumRows = properties.flatMap(({ name, kind }) => {
   return of === undefined ? [] : [{ name, of, type: `#${enumTypeName(kind)}` }]
 })
 
-/** A device whose enums show no member that came after the sentinel (reference 1.4). */
+/** A device whose enums show no member that came after the sentinel (docs/fidelity.md, F33). */
 const masked = (device: WholeDevice): WholeDevice => {
   if (!hasUnknownMember(device)) return device
   const members = enumRows.map(({ name, of }) => [name, knownMember(of, String(device[name]))])

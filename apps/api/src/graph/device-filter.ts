@@ -105,7 +105,7 @@ const functions = ["contains", "startswith", "endswith", "tolower", "toupper"] a
  * Reads `$filter` and checks it against the properties of a device.
  *
  * @param unknownMembers whether the caller can see enum members that were added after this list was written, and so may
- *   name them; without it they all look like the sentinel, and are filtered so (reference 1.4)
+ *   name them; without it they all look like the sentinel, and are filtered so (docs/fidelity.md, F33)
  */
 export const deviceFilter = (text: string, { unknownMembers }: { readonly unknownMembers: boolean }): Filter => {
   const numbered = (row: Property, of: EvolvableEnum, { value, type, at }: Literal) => {

@@ -5,7 +5,10 @@ const enums = properties.flatMap(({ name, kind }) => {
   return of === undefined ? [] : [{ name, of }]
 })
 
-/** Whether a device has an enum member that came after the sentinel, which not every caller is shown (reference 1.4). */
+/**
+ * Whether a device has an enum member that came after the sentinel, which not every caller is shown (docs/fidelity.md,
+ * F33).
+ */
 export const hasUnknownMember = (device: WholeDevice): boolean =>
   !enums.every(({ name, of }) => Object.hasOwn(of, String(device[name])))
 

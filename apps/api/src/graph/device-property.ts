@@ -9,7 +9,7 @@ import {
 } from "@workanywhere/domain"
 import { QueryFault } from "./query-fault.ts"
 
-/** There is no such property; in OData's words (reference 6.2). */
+/** There is no such property; in the words of OData's library. */
 export const noProperty = (name: string, names: ReadonlyArray<string>, type: string): QueryFault => {
   const meant = nearMiss(name, names)
   return new QueryFault(

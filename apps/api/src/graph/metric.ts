@@ -37,7 +37,7 @@ const metricIssue = (name: string, value: unknown): Issue | undefined => {
   return issue("wrongType", `a text of 1 to ${longestKey} characters`)
 }
 
-/** The body of a metric that is sent: it has no property but its key (reference 1.2). */
+/** The body of a metric that is sent: it has no property but its key (docs/fidelity.md, F129). */
 export const parseMetric = (body: unknown): Parsed<MetricBody> => {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     const message = "expected an object with the properties of a metric"

@@ -37,7 +37,10 @@ export const queryOf = (url: string): string => {
   return start === -1 ? "" : url.slice(start + 1)
 }
 
-/** The system option that a name means: in any case, with or without its `$` (reference 3). Others are the caller's. */
+/**
+ * The system option that a name means: in any case, with or without its `$` (Microsoft: "Use query parameters to
+ * customize responses"). Others are the caller's.
+ */
 const systemOption = (name: string): string | undefined => {
   const lower = name.toLowerCase()
   if (lower.startsWith("$")) return lower.slice(1)

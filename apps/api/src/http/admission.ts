@@ -65,7 +65,7 @@ const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): P
   try {
     await authorize(c, known)
   } catch (error) {
-    // Graph decides about the path first (reference 6.1).
+    // Graph decides about the path first (docs/fidelity.md, F37).
     throw unknownSegment(c.req.path) === undefined ? error : noRoute(c.req.path)
   }
 }

@@ -80,7 +80,7 @@ const remoteKeys = (url: URL) => {
 
 type Keys = ReturnType<typeof remoteKeys>
 
-/** Why a token proves nothing, in words that Graph uses where they are known (reference 6.1). */
+/** Why a token proves nothing, in words that Graph uses where they are known (docs/fidelity.md, F36). */
 const refusals = {
   missing: "Access token is empty.",
   unreadable: "CompactToken parsing failed with error code: 80049217",
@@ -170,7 +170,7 @@ interface Proven {
   readonly until: number
 }
 
-/** Checks the tokens that Entra makes, of both versions (reference 7). */
+/** Checks the tokens that Entra makes, of both versions ("Access tokens in the Microsoft identity platform"). */
 export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: EntraSettings): Authentication => {
   const cloud = clouds[authority]
   const keysAt = (path: string): Keys => remoteKeys(new URL(jwksUrl ?? `${authority}${path}`))

@@ -18,7 +18,7 @@ export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response
 /** The largest batch that is read. */
 export const largestBatchBytes = 4 * 1_048_576
 
-/** The most items in a batch (reference 6.4). */
+/** The most items in a batch (docs/fidelity.md, F80). */
 export const mostItems = 20
 
 const batchItem = z.strictObject({
@@ -65,7 +65,7 @@ const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
     ""
   )
 
-/** Ids are not case-sensitive (reference 6.4). */
+/** Ids are not case-sensitive (Microsoft: "Combine multiple HTTP requests using JSON batching"). */
 const keyOf = (id: string): string => id.toLowerCase()
 
 const headersOf = (item: Item): Headers | undefined => {

@@ -38,7 +38,7 @@ const afterWrite = (c: Context<Env>, status: number, entity: Entity, address?: s
   const preferred = preferencesOf(c.req.header("prefer")).get("return")?.toLowerCase()
   const location: Headers = address === undefined ? {} : { location: address }
   if (preferred === "minimal") {
-    // Without a body, this header is what tells the caller the key of what is new (reference 6.5).
+    // Without a body, this header is what tells the caller the key of what is new (docs/fidelity.md, F74).
     const id: Headers = address === undefined ? {} : { "odata-entityid": address }
     return answer(c, 204, null, { ...headersOf(etag, ["return=minimal"]), ...location, ...id })
   }

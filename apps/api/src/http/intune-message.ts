@@ -3,7 +3,7 @@ import type { Env } from "./env.ts"
 
 const zeros = "00000000-0000-0000-0000-000000000000"
 
-/** A message as Intune nests it: a JSON text inside the JSON (reference 6.1). */
+/** A message as Intune nests it: a JSON text inside the JSON (docs/fidelity.md, F44). */
 export const intuneMessage = (c: Context<Env>, sentence: string): string => {
   const support =
     `Operation ID (for customer support): ${zeros} - Activity ID: ${c.get("clientRequestId")} - ` +

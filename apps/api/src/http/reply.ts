@@ -15,8 +15,8 @@ export const idsOf = (clientRequestId: string | undefined): Pick<RequestFacts, "
 }
 
 /**
- * An answer with the headers that Graph's have (reference 6.5). Made in one piece, because a header that is added to a
- * finished answer makes the server build a slower kind of it.
+ * An answer with the headers that Graph's have (docs/fidelity.md, F6). Made in one piece, because a header that is
+ * added to a finished answer makes the server build a slower kind of it.
  */
 export const answer = (
   c: Context<Env>,

@@ -15,7 +15,7 @@ export const contentEtag: EtagOf = (device) => {
   return `W/"${hash("sha256", content, "base64url").slice(0, 22)}"`
 }
 
-/** Graph's rows were never seen with one (reference 6.5). */
+/** Graph's rows were never seen with one (docs/fidelity.md, F82). */
 export const noEtag: EtagOf = () => undefined
 
 /** What a request expects of the device that it is about; `undefined` when it expects nothing. */

@@ -6,7 +6,7 @@ import type { Draw, Plan } from "./faults.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
-/** The refusal that asks to slow down, as Graph's page shows it (reference 6.3). */
+/** The refusal that asks to slow down, as Graph's page shows it (docs/fidelity.md, F55). */
 export const tooManyRequests = (retryAfter: string | undefined): ApiError =>
   new ApiError("TooManyRequests", "Please retry again later.", {
     ...(retryAfter === undefined ? {} : { headers: { "retry-after": retryAfter } }),

@@ -19,7 +19,7 @@ const templates: ReadonlyMap<string, string> = new Map(probed.map((name) => [nam
 
 const reads: ReadonlySet<string> = new Set(["GET", "HEAD"])
 
-/** Refuses what the observed service has no route for (reference 5.2). */
+/** Refuses what the observed service has no route for (docs/fidelity.md, F43 and F44). */
 export const refuseUnobserved = (c: Context<Env>, { method, route }: RouteTarget): void => {
   const template = templates.get(route)
   if (template === undefined) return
@@ -34,7 +34,7 @@ export const refuseUnobserved = (c: Context<Env>, { method, route }: RouteTarget
 
 const scores: ReadonlySet<string> = new Set(["workFromAnywhereScore", ...subScores, "healthStatus"])
 
-/** What a standing metric does not know of a device, and what it says instead (reference 3, 5.1). */
+/** What a standing metric does not know of a device, and what it says instead (docs/fidelity.md, F40 and F41). */
 const unknownUnder = (metric: (typeof standingMetrics)[number]): ReadonlyMap<string, unknown> => {
   const hidden = properties.filter(({ name }) =>
     metric === "allDevices" ? scores.has(name) || name === "deviceId" : !scores.has(name) && name !== "id"

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts"
 
 const publishedWindowMillis = 20_000
 
-/** Requests that each window of Intune's devices service admits (reference 6.3). */
+/** Requests that each window of Intune's devices service admits (docs/fidelity.md, F50 to F52). */
 export const publishedLimits = {
   writesOfApp: 200,
   writesOfTenant: 400,

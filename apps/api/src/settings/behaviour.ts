@@ -7,7 +7,8 @@ export type Profile = (typeof profiles)[number]
 
 /**
  * What becomes of an update of properties that the pages call read-only and update all the same: it is made; it answers
- * 200 and changes nothing, as OData 4.01 wants it; it is refused, as Intune does elsewhere (reference 6.6).
+ * 200 and changes nothing, as OData 4.01 wants it; it is refused, as Intune does elsewhere (docs/fidelity.md, F132, F45
+ * and F46).
  */
 export const readOnlyPolicies = ["accept", "ignore", "reject"] as const
 

@@ -21,7 +21,10 @@ const china: Cloud = {
   issuer2: (tenant) => `https://login.partner.microsoftonline.cn/${tenant}/v2.0`
 }
 
-/** The clouds by their sign-in authority (reference 7); Microsoft's pages name two for China. */
+/**
+ * The clouds by their sign-in authority. For China, "Microsoft Graph national cloud deployments" and Microsoft Entra's
+ * "National clouds" name different ones.
+ */
 export const clouds = {
   "https://login.microsoftonline.com": global,
   "https://login.microsoftonline.us": usGovernment,
@@ -35,7 +38,7 @@ export type Authority = keyof typeof clouds
 /** All authorities, the global one first. */
 export const authorities = Object.keys(clouds) as [Authority, ...Array<Authority>]
 
-/** The tenant of all personal accounts, which Graph does not serve this resource to (reference 2). */
+/** The tenant of all personal accounts, which Graph does not serve this resource to. */
 export const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 const graphRoots: Readonly<Record<string, ReadonlyArray<Authority>>> = {
@@ -48,7 +51,7 @@ const graphRoots: Readonly<Record<string, ReadonlyArray<Authority>>> = {
   ]
 }
 
-/** Where tokens for a Graph are made (reference 7); `undefined` for one whose cloud is not known. */
+/** Where tokens for a Graph are made; `undefined` for one whose cloud is not known. */
 export const authoritiesFor = (graph: string): ReadonlyArray<Authority> | undefined =>
   graphRoots[URL.parse(graph)?.origin ?? ""]
 
@@ -57,6 +60,9 @@ const graphAudiences: ReadonlySet<string> = new Set([
   ...Object.keys(graphRoots)
 ])
 
-/** Whether tokens for this audience are for Microsoft Graph itself: nobody else may take those (reference 7). */
+/**
+ * Whether tokens for this audience are for Microsoft Graph itself: nobody else may take those ("Access tokens in the
+ * Microsoft identity platform").
+ */
 export const isGraphAudience = (audience: string): boolean =>
   graphAudiences.has(audience.toLowerCase().replace(/\/$/, ""))

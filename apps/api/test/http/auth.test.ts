@@ -101,7 +101,7 @@ describe("a token", () => {
       (await opened.app.request(devicePath, { headers: bearer(v2) })).status
     ]
     expect(await statuses(there)).toEqual([200, 200])
-    // The US government's v1 issuer is the global one's: only its keys are others (reference 7).
+    // The US government's v1 issuer is the global one's, as public code has it: only its keys are others.
     expect(await statuses(global)).toEqual([issuer1.startsWith("https://sts.windows.net") ? 200 : 401, 401])
   })
 

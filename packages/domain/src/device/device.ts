@@ -41,8 +41,8 @@ export type KeyedDevice = Device & { readonly id: string }
 export type WholeDevice = { readonly [Name in PropertyName]: PropertyValue<Name> }
 
 /**
- * What a caller may send with PATCH. Absent means unchanged, null clears, `unknownFutureValue` means unchanged
- * (reference 1.4). `id` may be present, as in a body that was read before, and is ignored: a key never changes.
+ * What a caller may send with PATCH. Absent means unchanged, null clears, `unknownFutureValue` means unchanged. `id`
+ * may be present, as in a body that was read before, and is ignored: a key never changes.
  */
 export type DeviceUpdate = Properties & { readonly "@odata.type"?: typeof deviceODataType }
 
@@ -73,7 +73,7 @@ const shapeOf = (manner: Manner): Record<string, z.ZodType> =>
     ])
   )
 
-/** Annotations describe the body and are not properties: a service ignores those it does not use (reference 6.5). */
+/** Annotations describe the body and are not properties: a service ignores those it does not use. */
 const isAnnotation = (name: string): boolean => name.includes("@odata.") && name !== "@odata.type"
 
 const withoutAnnotations = (body: unknown): unknown => {
@@ -171,8 +171,8 @@ export const wholeDevice = (device: KeyedDevice): WholeDevice =>
   ) as unknown as WholeDevice
 
 /**
- * The device after an update: absent is unchanged, null clears, `unknownFutureValue` is unchanged, and `id` never
- * changes (reference 6.6 and 1.4).
+ * The device after an update: absent is unchanged, null clears (OData Protocol 4.01, 11.4.3), `unknownFutureValue` is
+ * unchanged (microsoft/api-guidelines, "Evolvable enums"), and `id` never changes.
  */
 export const applyUpdate = <D extends Device>(device: D, update: DeviceUpdate): D => {
   const after: Record<string, unknown> = { ...device }

@@ -1,12 +1,12 @@
 /**
  * Member that stands for "one that was added after this list was written". Clients receive it, and on an update it
- * means "leave the property as it is". Source: reference 1.4 (Microsoft's evolvable-enum guideline).
+ * means "leave the property as it is". Source: microsoft/api-guidelines, "Evolvable enums".
  */
 export const unknownFutureValue = "unknownFutureValue"
 
 /**
- * Microsoft's verdict on whether a device can run the latest Windows, `operatingSystemUpgradeEligibility`, with Graph's
- * numbers (reference 1.3). Mind the order: the zero value is `upgraded`, and Graph sorts by number.
+ * Microsoft's verdict on whether a device can run the latest Windows, `operatingSystemUpgradeEligibility`, with the
+ * numbers of Graph's metadata. Mind the order: the zero value is `upgraded`, and Graph sorts by number.
  */
 export const upgradeEligibility = {
   upgraded: 0,
@@ -20,8 +20,8 @@ export const upgradeEligibility = {
 export type UpgradeEligibility = keyof typeof upgradeEligibility
 
 /**
- * How a device's scores stand, `userExperienceAnalyticsHealthState`, with Graph's numbers (reference 1.3). Microsoft
- * publishes no threshold between the members (reference 4.4).
+ * How a device's scores stand, `userExperienceAnalyticsHealthState`, with the numbers of Graph's metadata.
+ * Microsoft publishes no threshold between the members.
  */
 export const healthState = {
   unknown: 0,

@@ -1,4 +1,4 @@
-/** Letters only, in lower case: the values are open strings, and the portal words them differently (reference 4.6). */
+/** Letters only, in lower case: the values are open strings, and the portal words them differently. */
 const fold = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, "")
 
 /** What manages a device, as far as `managedBy` says. */
@@ -23,7 +23,7 @@ const agents: ReadonlyMap<string, ManagementAgent> = new Map([
 
 /**
  * The agent that `managedBy` names, in Graph's or the portal's words and any case; `undefined` for null, and for a text
- * that is neither. No value was seen on the wire: the list is inferred (reference 4.6).
+ * that is neither. No value was seen on the wire: the list is inferred.
  */
 export const managementAgent = (managedBy: string | null | undefined): ManagementAgent | undefined =>
   agents.get(fold(managedBy ?? ""))
@@ -47,7 +47,7 @@ const joins: ReadonlyMap<string, EntraJoin> = new Map([
 export const entraJoin = (azureAdJoinType: string | null | undefined): EntraJoin | undefined =>
   joins.get(fold(azureAdJoinType ?? ""))
 
-/** The id that stands for "no device in Microsoft Entra ID" (reference 1.1). */
+/** The id that stands for "no device in Microsoft Entra ID", as public scripts know it. */
 export const noEntraDeviceId = "00000000-0000-0000-0000-000000000000"
 
 /** The first build that is Windows 11. */

@@ -11,15 +11,19 @@ export const subScores = [
 /** Name of a sub-score. */
 export type SubScore = (typeof subScores)[number]
 
-/** What a caller sends to say that there is no score (reference 1.1). */
+/**
+ * What a caller sends to say that there is no score (Microsoft: "userExperienceAnalyticsWorkFromAnywhereDevice resource
+ * type").
+ */
 export const unavailableScore = -1
 
 /** Whether a value is a score: a number from 0 to 100. Anything else, the encodings of "no score" included, is not. */
 export const isAvailable = (score: unknown): score is number => typeof score === "number" && score >= 0 && score <= 100
 
 /**
- * How a record says that there is no score: Graph has four ways (null, absent, -1, -2; reference 4.1 and 5.1), all with
- * one meaning. `outOfRange` is a number that is neither a score nor one of these.
+ * How a record says that there is no score, in four ways with one meaning: Graph's pages have -1, the portal's CSV
+ * files -2 as well, and rows were seen with null or without the property. `outOfRange` is a number that is neither a
+ * score nor one of these.
  */
 export type ScoreEncoding = "null" | "absent" | "-1" | "-2" | "outOfRange"
 
@@ -36,10 +40,10 @@ export const readScore = (value: number | null | undefined): ScoreReading => {
   return isAvailable(value) ? { available: true, score: value } : { available: false, encoding: "outOfRange" }
 }
 
-/** Whether a number may be written as a score: {-1} ∪ [0, 100] (reference 1.1; null is decided by the property). */
+/** Whether a number may be written as a score: {-1} ∪ [0, 100] (null is decided by the property). */
 export const isWritableScore = (value: number): boolean => value === unavailableScore || isAvailable(value)
 
-/** From which score on a device meets its goals; 0 to 100. Microsoft publishes no number (reference 4.4). */
+/** From which score on a device meets its goals; 0 to 100. Microsoft publishes no number. */
 export interface HealthThresholds {
   readonly meetingGoalsFrom: number
 }

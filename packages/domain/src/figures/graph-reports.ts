@@ -8,18 +8,18 @@ import type { ModelName } from "./tally.ts"
 export type Counts<Name extends string> = { readonly [N in Name]: number }
 
 /**
- * Graph's `userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric` without its id (reference 1.5). Microsoft
- * publishes no formula; ours are the natural readings: a percentage is failed ÷ all devices × 100, and eligible is a
- * device whose `upgradeEligibility` is `capable`.
+ * Graph's `userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric` without its id. Microsoft publishes no
+ * formula; ours are the natural readings: a percentage is failed ÷ all devices × 100, and eligible is a device whose
+ * `upgradeEligibility` is `capable`.
  */
 export type HardwareReadinessMetric = Counts<
   "totalDeviceCount" | "upgradeEligibleDeviceCount" | `${ReadinessCheck}Percentage`
 >
 
 /**
- * A row of Graph's `userExperienceAnalyticsWorkFromAnywhereModelPerformance` without its id (reference 1.5). A score is
- * the mean of the model's available ones, -1 when there is none (inferred). Microsoft publishes no rule for the health
- * of a model, so it is always `unknown`.
+ * A row of Graph's `userExperienceAnalyticsWorkFromAnywhereModelPerformance` without its id. A score is the mean of the
+ * model's available ones, -1 when there is none (inferred). Microsoft publishes no rule for the health of a model, so
+ * it is always `unknown`.
  */
 export type ModelPerformance = Counts<"modelDeviceCount" | ScoreName> & {
   readonly manufacturer: string | null
@@ -28,8 +28,8 @@ export type ModelPerformance = Counts<"modelDeviceCount" | ScoreName> & {
 }
 
 /**
- * Graph's `userExperienceAnalyticsWorkFromAnywhereDevicesSummary` (reference 1.5), by the names' natural readings
- * (inferred). Management follows `managedBy`; tenant attach also its own flag. Windows 10 is a build below 22000.
+ * Graph's `userExperienceAnalyticsWorkFromAnywhereDevicesSummary`, by the names' natural readings (inferred).
+ * Management follows `managedBy`; tenant attach also its own flag. Windows 10 is a build below 22000.
  * "Without" and "not" count devices recorded so; what is not recorded is not counted. A cloud identity is what gives
  * credit in our score for it. The numbers of unsupported versions are null when no day was given.
  */

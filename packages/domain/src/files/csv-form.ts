@@ -7,7 +7,7 @@ import { unescaped } from "./csv-text.ts"
 
 /**
  * The reports that Intune's portal exports: `EAWFADeviceList` has the facts, `EAWFAPerDevicePerformance` the scores and
- * the health (reference 3).
+ * the health (Microsoft: "Intune reports and properties available using Graph API").
  */
 export type PortalReport = "EAWFADeviceList" | "EAWFAPerDevicePerformance"
 

@@ -33,8 +33,8 @@ export const deviceCsvWriter = (columns: ReadonlyArray<PropertyName>): DeviceCsv
 })
 
 /**
- * Writes devices as a report of Intune's portal does: its column names, enums as numbers (reference 3). Unlike the
- * portal it escapes what a spreadsheet would run.
+ * Writes devices as a report of Intune's portal does: its column names (Microsoft: "Intune reports and properties
+ * available using Graph API"), enums as numbers. Unlike the portal it escapes what a spreadsheet would run.
  */
 export const portalCsvWriter = (report: PortalReport): DeviceCsvWriter => {
   const columns = portalProperties[report]

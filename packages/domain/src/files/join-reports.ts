@@ -19,9 +19,9 @@ const scoresOf = (device: KeyedDevice): Device =>
 
 /**
  * Joins by id what Microsoft keeps in two places: the facts of a device (`EAWFADeviceList`, or the metric `allDevices`)
- * and its scores and health (`EAWFAPerDevicePerformance`, or `devicePerformance`; reference 3). The facts' rows come
- * first, as they arrive and as often as they come; everything but scores and health is taken from them. Then come the
- * devices that only have scores. Ids are compared without regard to case, as GUIDs are.
+ * and its scores and health (`EAWFAPerDevicePerformance`, or `devicePerformance`). The facts' rows come first, as
+ * they arrive and as often as they come; everything but scores and health is taken from them. Then come the devices
+ * that only have scores. Ids are compared without regard to case, as GUIDs are.
  *
  * Scores are read first and held in memory, about 0.5 KB a device as they come from a report; facts are not held.
  */

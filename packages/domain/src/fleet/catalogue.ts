@@ -73,7 +73,10 @@ export const oftenUnknownChecks = [
   "osCheckFailed"
 ] as const satisfies ReadonlyArray<ReadinessCheck>
 
-/** Builds of Windows 11, and of Windows 10 that it can be installed over: version 2004 or later (reference 4.5). */
+/**
+ * Builds of Windows 11, and of Windows 10 that it can be installed over: version 2004 or later (Microsoft: "Windows 11
+ * requirements").
+ */
 export const builds = {
   windows11OnNewer: weighted([2, 22631], [9, 26100], [9, 26200]),
   windows11OnOlder: weighted([2, 22000], [3, 22621], [7, 22631], [8, 26100]),

@@ -196,7 +196,8 @@ const decideManagement = (draw: Draw, device: Draft, management: Management): vo
   device.cloudManagementScore = managedBy !== "configurationManagerClient" || device.tenantAttached ? 100 : 0
   device.cloudIdentityScore = joinType === "azureADJoined" || joinType === "hybridAzureADJoined" ? 100 : 0
   device.cloudProvisioningScore = device.autoPilotProfileAssigned ? 100 : 0
-  // Recorded scores are not always what the facts suggest: live rows hold values in between (reference 4.3).
+  // Recorded scores are not always what the facts suggest: live rows hold values in between
+  // (docs/fidelity.md, source P1).
   if (percent(draw, 4)) device.cloudManagementScore = oneOf(draw, [63, 75, 87.5, 93.75])
 }
 
@@ -292,7 +293,7 @@ const deviceOf = (seed: number, index: number, shares: Shares): WholeDevice => {
  * device number n of a seed is the same in a fleet of any size. Models decide processor, memory and storage, age
  * decides firmware and Windows build, join type, agent and workloads go together. The first device has the id of
  * Microsoft's update page. Scores are as of 2026-06-01 on Enterprise editions; how they become a health state is made
- * up, since no threshold is published (reference 4.4). Throws a RangeError that names the option that is wrong.
+ * up, since no threshold is published. Throws a RangeError that names the option that is wrong.
  */
 export const syntheticFleet = ({ size, seed, profile = {} }: FleetOptions): AsyncIterable<WholeDevice> => {
   checkSize(size)

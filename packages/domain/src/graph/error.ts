@@ -1,7 +1,7 @@
 /**
- * The codes that the service answers with, and the status each stands with (reference 6.1, 6.3). Those in camelCase
- * are Graph's generic codes; which code the real service sends with 409 to 424, 500, 503, 504 and 507 on this resource is
- * not known.
+ * The codes that the service answers with, and the status each stands with; each has a row in docs/fidelity.md. Those
+ * in camelCase are Graph's generic codes ("Microsoft Graph error responses and resource types"); which code the real
+ * service sends with 409 to 424, 500, 503, 504 and 507 on this resource is not known.
  * `uriTooLong` and `badGateway` are none of Graph's list but their status, named as the guideline for new services wants
  * it.
  * Graph may send others: treat a code that is read as open text and decide on the status then.
@@ -40,7 +40,7 @@ export interface GraphErrorDetail {
   readonly target?: string
 }
 
-/** Graph's error body as it is written (reference 6.1). */
+/** Graph's error body as it is written. */
 export interface GraphErrorBody {
   readonly error: {
     readonly code: string

@@ -1,6 +1,9 @@
 import * as z from "zod"
 
-/** One page of a collection; `@odata.nextLink` is opaque and is followed as it came (reference 3). */
+/**
+ * One page of a collection; `@odata.nextLink` is opaque and is followed as it came ("Paging Microsoft Graph data in
+ * your app").
+ */
 export interface Page<A> {
   readonly value: ReadonlyArray<A>
   readonly "@odata.context"?: string

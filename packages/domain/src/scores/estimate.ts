@@ -37,7 +37,8 @@ const overallReasons = (
 
 /**
  * Estimates the scores of a device from its other facts, for a day and, where the caller knows it, an edition of
- * Windows. Checks of hardware readiness play no part (reference 4.1). Throws a RangeError when `asOf` is not a day.
+ * Windows. Checks of hardware readiness play no part, as in Microsoft's own scores (Microsoft: "Work from anywhere
+ * report in Endpoint analytics"). Throws a RangeError when `asOf` is not a day.
  */
 export const estimateScores = (device: Device, model: ScoreModel, question: SupportQuestion): ScoreEstimates => {
   const of = (name: SubScore): ScoreEstimate => {

@@ -21,8 +21,8 @@ export interface ScoreModelOptions {
 }
 
 /**
- * A way to estimate scores. Microsoft publishes neither weights nor points (reference 4.2): what a model gives is an
- * estimate, and is to be shown as one, with the model's name.
+ * A way to estimate scores. Microsoft publishes neither weights nor points: what a model gives is an estimate, and is
+ * to be shown as one, with the model's name.
  */
 export interface ScoreModel extends Required<ScoreModelOptions> {
   readonly rules: { readonly [Name in SubScore]: ScoreRule }
@@ -65,7 +65,7 @@ export const scoreModel = ({ name, version, weights, decimals = 2, rules = {} }:
 
 /**
  * The mean of the sub-scores that are available, rounded to two places, half to even: what fits the few overall scores
- * that were seen (reference 4.3). Inferred, not Microsoft's formula.
+ * that were seen (docs/fidelity.md, source P1). Inferred, not Microsoft's formula.
  */
 export const equalMean: ScoreModel = {
   name: "equal-mean",

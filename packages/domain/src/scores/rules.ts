@@ -32,7 +32,10 @@ const windowsOutcome: Record<WindowsSupport["status"], readonly [keyof typeof wo
   unknown: ["unknown", "unknownWindows", ""]
 }
 
-/** Credit for a Windows that gets updates on the day. Source: reference 4.1 (share of devices on supported versions). */
+/**
+ * Credit for a Windows that gets updates on the day. Source: Microsoft, "Work from anywhere report in Endpoint
+ * analytics" (share of devices on supported versions).
+ */
 export const windowsRule: ScoreRule = ({ osVersion }, question) => {
   const { status, reason } = windowsSupport(osVersion, question)
   const [outcome, code, state] = windowsOutcome[status]
@@ -46,8 +49,9 @@ export const windowsRule: ScoreRule = ({ osVersion }, question) => {
 
 /**
  * Credit for a device that is attached to the Microsoft 365 cloud: managed by Intune, co-managed (which a workload set
- * to Intune shows as well), or tenant attached. A cloud management gateway alone gives none. Source: reference 4.1
- * (share of PCs attached to the cloud); which facts count is inferred from its recommended actions.
+ * to Intune shows as well), or tenant attached. A cloud management gateway alone gives none. Source: Microsoft, "Work
+ * from anywhere report in Endpoint analytics" (share of PCs attached to the cloud); which facts count is inferred from
+ * its recommended actions.
  */
 export const cloudManagementRule: ScoreRule = (device) => {
   const { managedBy = null, tenantAttached = null } = device
@@ -78,7 +82,8 @@ export const cloudManagementRule: ScoreRule = (device) => {
 
 /**
  * Credit for a device that is joined to Microsoft Entra ID, hybrid or not; one that Intune manages or co-manages counts
- * as enrolled already. A device that is only registered gets none. Source: reference 4.1.
+ * as enrolled already. A device that is only registered gets none. Source: Microsoft, "Work from anywhere report in
+ * Endpoint analytics".
  */
 export const cloudIdentityRule: ScoreRule = (device) => {
   const { azureAdJoinType = null, azureAdRegistered = null, azureAdDeviceId = null, managedBy = null } = device
@@ -101,7 +106,7 @@ export const cloudIdentityRule: ScoreRule = (device) => {
 /**
  * Credit for a device that is registered with Autopilot and has a deployment profile assigned. Two things that count
  * for Microsoft cannot be told from a record: a Windows 365 Cloud PC has credit without either, and the default profile
- * gives none. Source: reference 4.1.
+ * gives none. Source: Microsoft, "Work from anywhere report in Endpoint analytics".
  */
 export const cloudProvisioningRule: ScoreRule = (device) => {
   const { autoPilotRegistered = null, autoPilotProfileAssigned = null } = device

@@ -18,7 +18,7 @@ export interface Blocker {
   readonly class: BlockerClass
   /** One sentence. */
   readonly action: string
-  /** The published minimum (reference 4.5). */
+  /** The published minimum (Microsoft: "Windows 11 requirements"). */
   readonly minimum: string
 }
 
@@ -130,7 +130,7 @@ const contradictionsOf = (
   }
 }
 
-/** Microsoft's combination of the checks (reference 4.5): already on Windows 11, else the worst check decides. */
+/** Already on Windows 11, else the worst check decides, as in Microsoft's hardware readiness script. */
 const judge = (device: Device, failed: number, unknown: number): Readiness["verdict"] => {
   if (isWindows11(device.osVersion) === true) return "upgraded"
   if (failed > 0) return "notCapable"

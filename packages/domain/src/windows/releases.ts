@@ -17,7 +17,7 @@ export interface WindowsRelease {
   /** Last day on which updates came out; paid extended updates do not count. */
   readonly lastDayOfUpdates: string
   /**
-   * `documented`: from public data that follows Microsoft's release pages, as of 2026-08-22. `reported`: read on
+   * `documented`: from endoflife.date, which follows Microsoft's release pages, as of 2026-08-22. `reported`: read on
    * Microsoft's page by others on 2026-11-04. `inferred`: by the rule of 36 months.
    */
   readonly evidence: "documented" | "reported" | "inferred"
@@ -80,7 +80,7 @@ const rows: ReadonlyArray<Row> = [
   [11, "26H1", 28000, "pro", "2026-02-10", "2028-03-14", "documented"]
 ]
 
-/** Releases of Windows 10 and 11 with the days of their servicing, by build. Source: reference 11. */
+/** Releases of Windows 10 and 11 with the days of their servicing, by build; `evidence` says where from. */
 export const windowsReleases: ReadonlyArray<WindowsRelease> = rows.map(
   ([windows, release, build, editions, released, lastDayOfUpdates, evidence]) => ({
     windows,

@@ -103,14 +103,14 @@ const activityIdIn = (message: unknown): string | undefined =>
     ? /Activity ID: ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})/i.exec(message)?.[1]
     : undefined
 
-/** Graph writes UTC without saying so (reference 6.1). */
+/** Graph writes UTC without saying so (docs/fidelity.md, F9). */
 const isoDate = (text: unknown): string | undefined => {
   if (typeof text !== "string") return undefined
   const millis = Date.parse(/^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text)
   return Number.isNaN(millis) ? undefined : new Date(millis).toISOString()
 }
 
-/** Intune puts a JSON text with a `Message` into the message; older services the plain text (reference 6.1). */
+/** Intune puts a JSON text with a `Message` into the message; older services the plain text (docs/fidelity.md, F44). */
 const sentence = (message: unknown): string | undefined => {
   if (typeof message !== "string") return undefined
   const { Message: nested } = fields(parsed(message))
@@ -124,7 +124,7 @@ const detailOf = (value: unknown): ReadonlyArray<GraphErrorDetail> => {
   return [{ code: detailCode ?? "", message: text, ...(where === undefined ? {} : { target: where }) }]
 }
 
-/** Graph's error body, read without trust: any part may be missing or of another type (reference 6.1). */
+/** Graph's error body, read without trust: any part may be missing or of another type. */
 const envelopeOf = (body: string) => {
   const error = fields(fields(parsed(body))["error"])
   const inner = fields(error["innerError"] ?? error["innererror"])

@@ -20,10 +20,13 @@ export interface Budget {
   readonly tenant: Allowances
 }
 
-/** Writes may be throttled while reads pass (reference 6.3). */
+/** Writes may be throttled while reads pass ("Microsoft Graph throttling guidance"). */
 export type Lane = "read" | "write"
 
-/** What Microsoft publishes for Intune's devices service (reference 6.3); it may change without notice. */
+/**
+ * What Microsoft publishes for Intune's devices service ("Microsoft Graph service-specific throttling limits"); it may
+ * change without notice.
+ */
 export const publishedBudget: Budget = {
   app: { writes: { limit: 200, windowMillis: 20_000 }, requests: { limit: 2_000, windowMillis: 20_000 } },
   tenant: { writes: { limit: 400, windowMillis: 20_000 }, requests: { limit: 4_000, windowMillis: 20_000 } }

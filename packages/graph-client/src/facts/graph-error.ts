@@ -17,15 +17,16 @@ export class Forbidden extends Data.TaggedClass("Forbidden")<{}> {}
 export class NotFound extends Data.TaggedClass("NotFound")<{}> {}
 
 /**
- * The service does not have this route, though Graph's model does (reference 5.2): on Microsoft's service an update of
- * a device may end so. Another route, version or target is needed; a repeat is of no use.
+ * The service does not have this route, though Graph's model does (docs/fidelity.md, F43 and F44): on Microsoft's
+ * service an update of a device may end so. Another route, version or target is needed; a repeat is of no use.
  */
 export class RouteUnsupported extends Data.TaggedClass("RouteUnsupported")<{}> {}
 
 /**
- * The tenant cannot be asked yet, because it has no active Intune licence (reference 2). Intune says so with 400 and
- * "Request not applicable to target tenant": https://github.com/microsoftgraph/microsoft-graph-docs/issues/5613. A
- * tenant that merely has not switched endpoint analytics on answers with empty lists (reference 5.1).
+ * The tenant cannot be asked yet, because it has no active Intune licence, which each of Microsoft's pages about this
+ * resource asks for. Intune says so with 400 and "Request not applicable to target tenant":
+ * https://github.com/microsoftgraph/microsoft-graph-docs/issues/5613. A tenant that merely has not switched endpoint
+ * analytics on answers with empty lists (docs/fidelity.md, F11).
  */
 export class TenantNotReady extends Data.TaggedClass("TenantNotReady")<{}> {}
 
@@ -142,13 +143,13 @@ export class GraphError extends Data.TaggedError("GraphError")<FailedRequest> {
   }
 }
 
-/** Intune's query broker says 500 when it means 429 (reference 6.1). */
+/** Intune's query broker says 500 when it means 429 (docs/fidelity.md, F61). */
 const meansThrottled = (message: string | undefined): boolean =>
   message !== undefined && /query broker/i.test(message) && /too many requests|rate limit/i.test(message)
 
 const routeCodes = ["No method match route template", "No OData route"]
 
-/** How Graph and Intune say that a route is not there: always 400, whatever is missing (reference 5.2 and 6.1). */
+/** How Graph and Intune say that a route is not there: always 400, whatever is missing (docs/fidelity.md, F4, F43). */
 const meansNoRoute = (code: string | undefined, message: string | undefined): boolean =>
   routeCodes.some((start) => code?.startsWith(start) === true || message?.startsWith(start) === true) ||
   /^resource not found for the segment/i.test(message ?? "")

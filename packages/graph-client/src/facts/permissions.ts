@@ -64,8 +64,8 @@ const textIn = (value: unknown): string | undefined => (typeof value === "string
 
 /**
  * Tells which operations a token allows, by reading it **without verifying it**: good for advice, never for a decision
- * about who may do what. Microsoft may encrypt or change its tokens at any time (reference 7): `undefined` when this
- * one cannot be read.
+ * about who may do what. Microsoft may encrypt or change its tokens at any time ("Access tokens in the Microsoft
+ * identity platform"): `undefined` when this one cannot be read.
  */
 export const permissions = (
   token: Redacted.Redacted | string,

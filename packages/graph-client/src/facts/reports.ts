@@ -105,7 +105,7 @@ const devicesSummaryShape = {
   cloudIdentityDevicesSummary: counts("deviceWithoutCloudIdentityCount")
 } as const
 
-/** A metric: the collection that devices are in. It has no property but its key (reference 1.2). */
+/** A metric: the collection that devices are in. It has no property but its key. */
 export interface Metric {
   readonly id: string
 }

@@ -6,8 +6,8 @@ const decimalSeconds = /^\d+\.\d+$/
 
 /**
  * How long a `Retry-After` header asks to wait, in seconds from `now` (milliseconds since the epoch): whole seconds,
- * decimals, or an HTTP date, which is 0 once it has passed (RFC 9110, 10.2.3; reference 6.3). `undefined` when there is
- * no header or it is none of these.
+ * decimals, or an HTTP date, which is 0 once it has passed (RFC 9110, 10.2.3). `undefined` when there is no header
+ * or it is none of these.
  */
 export const retryAfterSeconds = (header: string | undefined, now: number): number | undefined => {
   const value = header?.trim() ?? ""

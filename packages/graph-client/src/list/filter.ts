@@ -17,7 +17,7 @@ const malformed = (path: string, what: string): Issue => {
   return { path, code: "wrongType", message: `${path}: a filter cannot hold ${what}`, expected, received: what }
 }
 
-/** OData doubles a quote inside a text (reference 6.5); enum members are written as texts. */
+/** OData doubles a quote inside a text; enum members are written as texts. */
 const literal = (path: string, value: unknown): Filter => {
   switch (typeof value) {
     case "string":
@@ -70,7 +70,7 @@ const joined = (parts: ReadonlyArray<Filter>, between: string): Filter => ({
  *
  *     filter.and(filter.eq("model", "O'Brien's"), filter.lt("windowsScore", 50))
  *
- * Graph never promises `$filter` on this resource (reference 1.1): a service may refuse it.
+ * Microsoft's page about this resource never promises `$filter`: a service may refuse it (docs/fidelity.md, F27).
  */
 export const filter = {
   eq: comparison("eq"),

@@ -9,7 +9,7 @@ export type Order<Name extends string = PropertyName> = Name | `${Name} ${"asc" 
 export interface ListOptions<Name extends string = PropertyName, Sortable extends string = PropertyName> {
   /** Properties to fetch; all by default. The rows are typed by it. */
   readonly select?: ReadonlyArray<Name>
-  /** What to sort by, the most important first. Enums sort by their number (reference 1.3). */
+  /** What to sort by, the most important first. Enums sort by their number. */
   readonly orderBy?: ReadonlyArray<Order<Sortable>>
   /** Which rows to list: made by `filter`, or OData's own text. */
   readonly filter?: Filter | string
@@ -30,7 +30,7 @@ export interface ListOptions<Name extends string = PropertyName, Sortable extend
   readonly resumeFrom?: Checkpoint
 }
 
-/** Most that callers ask Graph to put on a page (reference 3). */
+/** Most that callers ask Graph to put on a page (docs/fidelity.md, F13). */
 const largestPage = 999
 
 const numberIssue = (path: string, value: number | undefined, least: number): ReadonlyArray<Issue> => {

@@ -91,7 +91,7 @@ const markOf = (rows: ReadonlyArray<unknown>): string | undefined => {
   return first === undefined || last === undefined ? undefined : JSON.stringify([rows.length, first, last])
 }
 
-/** The path's parts, where `metrics('a')` is the same as `metrics/a`: services answer in either syntax (reference 3). */
+/** The path's parts, where `metrics('a')` is the same as `metrics/a` (docs/fidelity.md, F1): services use both. */
 const partsOf = (path: string): ReadonlyArray<string> =>
   path.split("/").flatMap((segment) => {
     const [, name, key] = /^([^(]+)\((?:'|%27)(.*)(?:'|%27)\)$/i.exec(segment) ?? []
@@ -124,7 +124,10 @@ const sentences: Record<WhyIncomplete, string> = {
   rowsUnreadable: "the list has rows that could not be read"
 }
 
-/** A page may be empty and yet not the last (reference 3); a service that never stops has to be left some time. */
+/**
+ * A page may be empty and yet not the last ("Paging Microsoft Graph data in your app"); a service that never stops has
+ * to be left some time.
+ */
 const mostEmptyPages = 100
 
 /**
@@ -163,7 +166,7 @@ export const pages = <A>(
       const rows = value.slice(0, top - seen)
       seen += rows.length
       emptyInRow = rows.length === 0 ? emptyInRow + 1 : 0
-      // Intune was seen to say 0 beside rows, without being asked (reference 6.5).
+      // Intune was seen to say 0 beside rows, without being asked (docs/fidelity.md, source P1).
       const isQuirk = count === 0 && seen > 0 && !isCountAsked
       if (count !== undefined && list.expectedCount === undefined && !isQuirk && !counts.includes(count)) {
         counts.push(count)

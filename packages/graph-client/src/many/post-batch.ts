@@ -16,7 +16,7 @@ import { type Received, type Send, tooLate } from "../send/send.ts"
 import { whenTraced } from "../send/spanned.ts"
 import { asksToWait, backoffMillis } from "../send/verdict.ts"
 
-/** Most requests in one batch (reference 6.4). */
+/** Most requests in one batch (Microsoft: "Combine multiple HTTP requests using JSON batching"). */
 export const largestBatch = 20
 
 /** No less than this part of a batch is sent when there is no room for more. */
@@ -190,7 +190,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     ...(body === undefined ? { headers } : { headers: { ...headers, "content-type": "application/json" }, body })
   })
 
-  /** Each item is throttled by itself; who waits for the longest is safe with all (reference 6.4). */
+  /** Each item is throttled by itself (docs/fidelity.md, F81); who waits for the longest is safe with all. */
   const closeFor = Effect.fnUntraced(function* (failures: ReadonlyArray<GraphError | undefined>, pass: Pass) {
     let longest: number | undefined
     for (const error of failures) {

@@ -13,9 +13,9 @@ import type { ConnectionLost, TimeUp, Transport, WireAnswer, WireRequest } from 
 
 /**
  * One request. It can only go to the configured origin, because the origin is no part of it. Which may be repeated:
- * GET reads, and this resource's PATCH sets absolute values (reference 9), so always. DELETE too: gone is gone, and a
- * 404 after an answer was lost is success. POST would create a second time, so only when the service says that it did
- * nothing (429, 503), or was never reached; otherwise the error says that the outcome is unknown.
+ * GET reads, and this resource's PATCH sets absolute values, so always. DELETE too: gone is gone, and a 404 after an
+ * answer was lost is success. POST would create a second time, so only when the service says that it did nothing (429,
+ * 503), or was never reached; otherwise the error says that the outcome is unknown.
  */
 export interface GraphRequest {
   readonly method: Sent["method"]

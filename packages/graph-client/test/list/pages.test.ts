@@ -142,7 +142,7 @@ describe("a list that is not whole", () => {
     { what: "the count fits", counts: [2, undefined], options: { count: true } },
     { what: "the count changes while others write, from above", counts: [3, 2], options: { count: true } },
     { what: "the count changes while others write, from below", counts: [1, 3], options: { count: true } },
-    { what: "0 comes beside rows unasked (reference 6.5)", counts: [0, 0], options: {} },
+    { what: "0 comes beside rows unasked", counts: [0, 0], options: {} },
     { what: "the expected number comes, whatever the service counts", counts: [9, 9], options: { expectedCount: 2 } },
     { what: "it was wanted shorter than the count", counts: [900, 900], options: { count: true, top: 2 } }
   ])("a list is whole where $what", ({ counts, options }) =>
