@@ -216,7 +216,7 @@ end`
           `${middle(({ requestsPerSecond }) => requestsPerSecond)
             .toFixed(0)
             .padStart(6)}/s`,
-          ...(beside === undefined ? [`${share}${wanted}`] : []),
+          ...(of(baseline, "bare").length === 0 ? [] : [`${share}${wanted}`]),
           `median ${typical.toFixed(2)} ms, p99 ${slow.toFixed(2)} ms = ${(slow / typical).toFixed(1)} ×`,
           `${middle(({ cpuMicros }) => cpuMicros).toFixed(0)} µs of CPU a request`
         ].join("  ")
