@@ -20,8 +20,8 @@ import type { Rehearsal } from "./rehearsal/rehearsal.ts"
 import { requestLog } from "./watch/request-log.ts"
 
 /**
- * Resolves when every socket that is ready has been read. Answers that wait for it are sent together: to send each as
- * soon as it is there wakes its receiver each time, which takes as long as all that a small read takes.
+ * Resolves when every socket that is ready has been read. Answers that wait for it are sent together, which makes 1.4 ×
+ * as many (bench/http.ts, GET): to send each as soon as it is there wakes its receiver each time.
  */
 const answersTogether = (): (() => Promise<void>) => {
   let turn: Promise<void> | undefined

@@ -18,8 +18,8 @@ const rulesFor = (manner: Manner): ReadonlyMap<string, Rule> =>
   )
 
 /**
- * Whether everything in a body fits, by the rules of the kinds. It only says yes where zod would, in a third of the
- * time; what it does not say yes to, zod decides and explains. With a type it is strict: other names than those of
+ * Whether everything in a body fits, by the rules of the kinds. It only says yes where zod would, 1.7 to 4 × as fast
+ * (bench/validate.ts); what it does not say yes to, zod decides and explains. With a type it is strict: other names than those of
  * properties and that `@odata.type` do not fit, and a property besides `id` has to be there.
  */
 export const fitsAtOnce = (manner: Manner, strictType?: string): ((body: unknown) => boolean) => {
