@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { root } from "./tree-copy.ts"
+import { root } from "../src/tree-copy.ts"
 
 const pages = globSync(["*.md", "docs/*.md", "{apps,packages}/*/README.md"], { cwd: root })
 
