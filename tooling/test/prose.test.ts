@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { root } from "./tree-copy.ts"
+import { root } from "../src/tree-copy.ts"
 
 const pages = globSync(["*.md", "docs/*.md", "{apps,packages}/*/README.md"], { cwd: root })
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { mayImport } from "../rooms.ts"
-import { copyOfTree, root } from "./tree-copy.ts"
+import { copyOfTree, root } from "../src/tree-copy.ts"
 
 let copy: string
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { appendFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { copyOfTree, root } from "./tree-copy.ts"
+import { copyOfTree, root } from "../src/tree-copy.ts"
 
 let copy: string
 

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { filterFunctions } from "../src/graph/device-filter.ts"
 import { readSettings } from "../src/settings/config.ts"
 import { temporaryFolder } from "./opened.ts"
 import { running } from "./process.ts"
@@ -81,6 +82,10 @@ describe("the README", () => {
     const asked = /curl "http:\/\/[^/]+(\/[^"]+)"/.exec(block)?.[1]?.replaceAll("\\$", "$")
     const response = await fetch(`${gateway.url}${asked}`)
     expect(await response.json()).toMatchObject({ value: [{ id: expect.any(String) }] })
+  })
+
+  it("names the functions of $filter", () => {
+    expect(readme).toContain(`parentheses, \`${filterFunctions.join(" ")}\`, null`)
   })
 
   it("shows settings for each of its starts that fit together", () => {

@@ -24,6 +24,12 @@ test("the page of errors has a row for each reason, and no other", () => {
   expect(rows.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
 })
 
+test("the README has a row for each reason, and no other", async () => {
+  const readme = await readFile(new URL("../README.md", import.meta.url), "utf8")
+  const [, table = ""] = /^\| `reason\._tag`(.*?)\n\n/ms.exec(readme) ?? []
+  expect([...table.matchAll(/^\| `(\w+)`/gm)].map(([, reason = ""]) => reason).toSorted()).toEqual(reasons.toSorted())
+})
+
 test.each(rows)("the test of $reason exists, and is about it", async ({ named, reason }) => {
   const [, file = "", title = ""] = /^([\w/-]+\.test\.ts): (.+)$/.exec(named) ?? []
   const source = await readFile(new URL(file, import.meta.url), "utf8")

@@ -8,6 +8,7 @@ import {
   routes
 } from "@workanywhere/domain"
 import { reportProperties } from "../graph/csdl.ts"
+import { filterFunctions } from "../graph/device-filter.ts"
 import { longestOrder } from "../graph/device-order.ts"
 import { longestFilter } from "../graph/filter-syntax.ts"
 import { largestPageSize, longestSelect, standardPageSize } from "../graph/query.ts"
@@ -105,7 +106,7 @@ const deviceQuery: ReadonlyArray<Schema> = [
 
 const filter = query(
   "filter",
-  "`eq ne gt ge lt le in`, `and or not`, parentheses, `contains startswith endswith tolower toupper`, null.",
+  `\`eq ne gt ge lt le in\`, \`and or not\`, parentheses, \`${filterFunctions.join(" ")}\`, null.`,
   { type: "string", maxLength: longestFilter, examples: ["upgradeEligibility eq 'notCapable'"] }
 )
 

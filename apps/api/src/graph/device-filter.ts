@@ -17,9 +17,8 @@ import { type Preferences, includeUnknownMembers } from "./preferences.ts"
 /** A value of a device, or one that is made of it; null when the value it is made of is null. */
 export type Operand =
   | { readonly is: "property"; readonly name: PropertyName }
-  | { readonly is: "lower"; readonly of: Operand }
-  | { readonly is: "upper"; readonly of: Operand }
-  | { readonly is: "contains" | "startswith" | "endswith"; readonly of: Operand; readonly part: string }
+  | { readonly is: FunctionOfText; readonly of: Operand }
+  | { readonly is: FunctionOfPart; readonly of: Operand; readonly part: string }
 
 /** How two values can stand to each other when one comes before the other. */
 export type Ordering = Exclude<Comparison, "eq" | "ne">
@@ -99,7 +98,24 @@ const checked = (term: Term & { readonly is: "operand" }, { value, type, at }: L
   return value
 }
 
-const functions = ["contains", "startswith", "endswith", "tolower", "toupper"] as const
+/** Functions that say whether a part is in a text. */
+const ofPart = ["contains", "startswith", "endswith"] as const
+
+type FunctionOfPart = (typeof ofPart)[number]
+
+/** Functions of a text alone: the kind of value that each gives, and the value for a text that is no property. */
+const ofText = {
+  tolower: { gives: "text", valueFor: (text) => text.toLowerCase() },
+  toupper: { gives: "text", valueFor: (text) => text.toUpperCase() }
+} as const satisfies Readonly<Record<string, { readonly gives: Kind; readonly valueFor: (text: string) => Value }>>
+
+/** Name of a function that takes a text and nothing else. */
+export type FunctionOfText = keyof typeof ofText
+
+const isOfText = (name: string): name is FunctionOfText => Object.hasOwn(ofText, name)
+
+/** The names of all functions. */
+export const filterFunctions: ReadonlyArray<string> = [...ofPart, ...Object.keys(ofText)]
 
 /**
  * Reads `$filter` and checks it against the properties of a device.
@@ -191,29 +207,25 @@ export const deviceFilter = (text: string, { unknownMembers }: { readonly unknow
   }
 
   const call = ({ name: written, of, at }: Expression & { readonly is: "call" }): Term => {
-    const name = functions.find((known) => known === written.toLowerCase())
+    const lower = written.toLowerCase()
+    const name = isOfText(lower) ? lower : ofPart.find((known) => known === lower)
     if (name === undefined) {
       throw filterError(
         at,
-        `the function '${written.slice(0, 60)}' is not supported; there are ${functions.join(", ")}`
+        `the function '${written.slice(0, 60)}' is not supported; there are ${filterFunctions.join(", ")}`
       )
     }
-    const one = name === "tolower" || name === "toupper"
+    const one = isOfText(name)
     const [first, second] = of
     if (first === undefined || of.length !== (one ? 1 : 2)) {
       throw filterError(at, `the function '${name}' takes ${one ? "one argument" : "two arguments"}`)
     }
     const subject = textOf(first, name)
     if (one) {
-      if (subject.is === "operand") {
-        const operand: Operand = { is: name === "tolower" ? "lower" : "upper", of: subject.operand }
-        return { is: "operand", kind: "text", operand, name: `${name}(…)` }
-      }
-      const value = String(subject.literal.value)
-      return {
-        is: "constant",
-        literal: { ...subject.literal, value: name === "tolower" ? value.toLowerCase() : value.toUpperCase() }
-      }
+      const { gives, valueFor } = ofText[name]
+      return subject.is === "operand"
+        ? { is: "operand", kind: gives, operand: { is: name, of: subject.operand }, name: `${name}(…)` }
+        : { is: "constant", literal: { ...subject.literal, value: valueFor(String(subject.literal.value)) } }
     }
     const part = second === undefined ? subject : textOf(second, name)
     if (subject.is !== "operand" || part.is !== "constant") {

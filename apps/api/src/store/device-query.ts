@@ -7,7 +7,7 @@ import {
   unknownFutureValue
 } from "@workanywhere/domain"
 import { type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from "kysely"
-import type { Filter, Operand, Ordering } from "../graph/device-filter.ts"
+import type { Filter, FunctionOfText, Operand, Ordering } from "../graph/device-filter.ts"
 import type { Order, OrderKey, Position } from "../graph/device-order.ts"
 import type { Tables } from "./migrations.ts"
 
@@ -25,11 +25,16 @@ const joined = (conditions: ReadonlyArray<Condition>, by: "and" | "or"): Conditi
 
 const characters = (text: string): number => Array.from(text).length
 
+const ofText: Readonly<Record<FunctionOfText, (text: RawBuilder<unknown>) => RawBuilder<unknown>>> = {
+  tolower: (text) => sql`lower(${text})`,
+  toupper: (text) => sql`upper(${text})`
+}
+
 /** Not `like`: SQLite's knows no case, and both would need escapes. */
 const operandSql = (operand: Operand): RawBuilder<unknown> => {
   if (operand.is === "property") return sql.ref(operand.name)
   const of = operandSql(operand.of)
-  if (operand.is === "lower" || operand.is === "upper") return sql`${sql.raw(operand.is)}(${of})`
+  if (!("part" in operand)) return ofText[operand.is](of)
   const { part } = operand
   // Every text has the empty one in it, and null has not.
   if (part === "") return sql`(length(${of}) >= 0)`
