@@ -17,7 +17,9 @@ interface Manifest {
 
 /** What a package's build puts beside the compiled code, by the folder of the package. */
 const assets: Readonly<Record<string, ReadonlyArray<string>>> = {
-  api: ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"].map((file) => `package/dist/describe/reference-page/${file}`)
+  api: ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"].map(
+    (file) => `package/dist/describe/reference-page/${file}`
+  )
 }
 
 const hasLibraryEntry = (manifest: Manifest) => manifest.exports?.["."] !== undefined

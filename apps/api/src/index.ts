@@ -1,5 +1,5 @@
 export { type Dependencies, createApp } from "./app.ts"
-export { type Log } from "./http/log.ts"
+export { type Log } from "./http/observation.ts"
 export type { RequestBudgetSetting } from "./settings/behaviour.ts"
 export type { Call } from "./rehearsal/calls.ts"
 export type { Clock } from "./rehearsal/clock.ts"

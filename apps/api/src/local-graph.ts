@@ -1,7 +1,7 @@
 import { type KeyedDevice, wholeDevice } from "@workanywhere/domain"
 import { createApp } from "./app.ts"
 import { type Connection, sharedTenant } from "./http/env.ts"
-import { type Log, silent } from "./http/log.ts"
+import { type Log, silent } from "./http/observation.ts"
 import { seedFleet } from "./local/backend.ts"
 import { type CallerVerdict, callerVerdictOf, junitOf } from "./rehearsal/caller-verdict.ts"
 import type { Call } from "./rehearsal/calls.ts"

@@ -1,5 +1,5 @@
 import { pino } from "pino"
-import type { Log } from "../http/log.ts"
+import type { Log } from "../http/observation.ts"
 import type { Settings } from "../settings/settings.ts"
 
 /** The log of a service, and the way to have written what it was told. */

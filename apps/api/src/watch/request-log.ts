@@ -1,5 +1,4 @@
-import type { Log } from "../http/log.ts"
-import type { Observer } from "../http/observation.ts"
+import type { Log, Observer } from "../http/observation.ts"
 
 /** Logs each request when its answer is there: ids, route and time, and no body, header or query. */
 export const requestLog =

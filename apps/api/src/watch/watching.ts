@@ -1,5 +1,4 @@
-import type { Log } from "../http/log.ts"
-import type { Exposition, Observer } from "../http/observation.ts"
+import type { Exposition, Log, Observer } from "../http/observation.ts"
 import type { Settings } from "../settings/settings.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 import { createRequestFigures } from "./request-figures.ts"

@@ -12,7 +12,7 @@ import {
   portalValue,
   readCells,
   readHeadings
-} from "./csv-form.ts"
+} from "./csv-headings.ts"
 import { csvLine, csvRows, unescaped } from "./csv-text.ts"
 import { type ReadItem, fault, notADevice } from "./read-item.ts"
 import { type TextSource, UnreadableSource } from "./text-source.ts"

@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type PortalReport, portalCsvWriter, readDeviceCsv } from "../../src/csv.ts"
-import { portalColumn } from "../../src/files/csv-form.ts"
+import { portalColumn } from "../../src/files/csv-headings.ts"
 import { type Device, type KeyedDevice, enumOf, propertyNames } from "../../src/index.ts"
 import { keyedDevice } from "../arbitrary.ts"
 
