@@ -1,4 +1,5 @@
 // What `pnpm try:recipes` runs: makes each change that CONTRIBUTING.md has a recipe for in a copy of the tree, and checks it there.
+// With --dry it only sees whether the recipes still fit the tree.
 import { exec } from "node:child_process"
 import { cpSync, globSync, readFileSync, rmSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
@@ -6,6 +7,12 @@ import { parseArgs, promisify, stripVTControlCharacters } from "node:util"
 import { type Recipe, follow, touchedBy } from "./recipe.ts"
 import { recipes } from "./recipes.ts"
 import { copyOfTree, root } from "./tree-copy.ts"
+
+const { dry = false, only } = parseArgs({ options: { dry: { type: "boolean" }, only: { type: "string" } } }).values
+const chosen = recipes.filter(({ name }) => only === undefined || name === only)
+if (chosen.length === 0) {
+  throw new Error(`there is no recipe ${only}, only ${recipes.map(({ name }) => name).join(", ")}`)
+}
 
 interface Manifest {
   readonly name: string
@@ -55,38 +62,40 @@ const run = async (folder: string, command: string): Promise<void> => {
   }
 }
 
-/** Follows a recipe in a tree, and fails with what is wrong there then. */
-const tryIn = async (tree: string, recipe: Recipe): Promise<void> => {
-  follow(recipe.files, tree)
-  const touched = touchedBy(recipe)
-  if (touched.length > recipe.most) throw new Error(`more files than promised: ${touched.join(", ")}`)
-  const { scripts } = manifestOf(".")
-  for (const script of recipe.scripts) await run(tree, scripts[script] ?? "")
-  if (!recipe.scripts.includes("docs:api")) await run(tree, scripts["check:docs"] ?? "")
+/** Fails with what is wrong in a tree that a recipe was followed in. */
+const check = async (tree: string, { files, scripts, tests }: Recipe): Promise<void> => {
+  const { scripts: commands } = manifestOf(".")
+  for (const script of scripts) await run(tree, commands[script] ?? "")
+  if (!scripts.includes("docs:api")) await run(tree, commands["check:docs"] ?? "")
   await run(tree, "oxlint --deny-warnings")
-  for (const folder of concernedBy(touched)) await run(join(tree, folder), "tsc")
-  for (const [folder, names] of Object.entries(recipe.tests)) {
-    const tests = globSync("test/**/*.test.ts", { cwd: join(tree, folder) })
-    const lost = names.filter((name) => !tests.some((test) => test.includes(name)))
+  for (const folder of concernedBy(Object.keys(files))) await run(join(tree, folder), "tsc")
+  for (const [folder, names] of Object.entries(tests)) {
+    const there = globSync("test/**/*.test.ts", { cwd: join(tree, folder) })
+    const lost = names.filter((name) => !there.some((test) => test.includes(name)))
     if (lost.length > 0) throw new Error(`out of date: ${folder} has no tests ${lost.join(", ")}`)
     await run(join(tree, folder), ["vitest run --reporter=dot", ...names].join(" "))
   }
 }
 
-const { only } = parseArgs({ options: { only: { type: "string" } } }).values
-const chosen = recipes.filter(({ name }) => only === undefined || name === only)
-if (chosen.length === 0) {
-  throw new Error(`there is no recipe ${only}, only ${recipes.map(({ name }) => name).join(", ")}`)
+/** Follows a recipe in a copy, and gives what is wrong then, if anything is. */
+const faultOf = async (recipe: Recipe): Promise<string | undefined> => {
+  const tree = workingCopy()
+  try {
+    follow(recipe.files, tree)
+    const touched = touchedBy(recipe)
+    if (touched.length > recipe.most) return `more files than promised: ${touched.join(", ")}`
+    if (!dry) await check(tree, recipe)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    rmSync(tree, { recursive: true, force: true })
+  }
 }
 
 for (const recipe of chosen) {
   const start = performance.now()
-  const tree = workingCopy()
-  const fault = await tryIn(tree, recipe).then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : String(error))
-  )
-  rmSync(tree, { recursive: true, force: true })
+  const fault = await faultOf(recipe)
   if (fault !== undefined) process.exitCode = 1
   const count = `${touchedBy(recipe).length} of at most ${recipe.most} files`
   const seconds = `${Math.round((performance.now() - start) / 1000)} s`

@@ -23,13 +23,14 @@ export const property: Recipe = {
     ],
     "packages/domain/src/windows/readiness.ts": [
       {
-        behind: 'const blockerOf: { readonly [Check in ReadinessCheck]: Omit<Blocker, "check"> } = {\n',
-        put: `  graphicsCheckFailed: {
+        behind: `    minimum: "Windows 10 version 2004 with the security update of 14 September 2021"
+  }`,
+        put: `,
+  graphicsCheckFailed: {
     class: "part",
     action: "Fit a newer graphics card.",
     minimum: "DirectX 12 with a WDDM 2.0 driver"
-  },
-`
+  }`
       }
     ],
     "apps/api/src/store/migrations.ts": [
