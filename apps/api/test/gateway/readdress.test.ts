@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { openedGateway } from "../gateways.ts"
 import { devicesPath, jsonRequest } from "../opened.ts"
