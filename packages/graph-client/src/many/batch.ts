@@ -172,8 +172,9 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     }
     item.isUnsure ||= error.outcomeUnknown === true
     const { attempts } = item
-    const waitMillis = yield* waitAmongManyMillis(error, attempts)
-    const tries = { canPass: mayPass(error), attempts, most: settings.attempts, waitMillis, withinMillis }
+    const { attempts: most, longestWaitMillis } = settings
+    const waitMillis = yield* waitAmongManyMillis(error, attempts, longestWaitMillis)
+    const tries = { canPass: mayPass(error), attempts, most, waitMillis, withinMillis, longestWaitMillis }
     if (!isLast(error, tries)) return waitMillis
     item.outcome = { kind: "failed", error: item.isUnsure ? amended(error, { outcomeUnknown: true }) : error }
     return 0

@@ -100,15 +100,17 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     work.isSent = false
     if (attempted.kind === "done") return acknowledged(work.change.update, attempted.device)
     const { error, isOfBatch } = attempted
+    const { longestWaitMillis } = settings
     const verdict = isOfBatch ? "again" : verdictOn(error)
     work.isUnsure ||= verdict === "lost"
-    const waitMillis = isOfBatch ? 0 : yield* waitAmongManyMillis(error, work.attempts)
+    const waitMillis = isOfBatch ? 0 : yield* waitAmongManyMillis(error, work.attempts, longestWaitMillis)
     const tries = {
       canPass: verdict !== "refused",
       attempts: isOfBatch ? 0 : work.attempts,
       most: settings.attempts,
       waitMillis,
-      withinMillis: yield* withinMillis
+      withinMillis: yield* withinMillis,
+      longestWaitMillis
     }
     const isOver = isLast(error, tries)
     const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined

@@ -22,6 +22,8 @@ export interface Ration {
   readonly budget: Budget | undefined
   /** The share of the budget that the client keeps to. */
   readonly share: number
+  /** How long one answer of the service may close the gate. */
+  readonly longestWaitMillis: number
 }
 
 /** How a gate stands. */
@@ -121,6 +123,7 @@ interface Limits {
   readonly millisEach: number
   readonly windowMillis: number
   readonly largest: number
+  readonly longestWaitMillis: number
 }
 
 interface Waiting extends Terms {
@@ -131,7 +134,7 @@ interface Waiting extends Terms {
   readonly wake: Latch.Latch
 }
 
-const unlimited: Limits = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
+const unlimited = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
 
 const makeLane = (lane: Lane, clock: Clock.Clock) => {
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -253,7 +256,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
       throttledInRow += 1
       closings += 1
     }
-    closedUntil = Math.max(closedUntil, at + millis)
+    closedUntil = Math.max(closedUntil, at + Math.min(millis, limits.longestWaitMillis))
     nextAt = Math.max(nextAt, closedUntil)
     line.forEach(({ wake }) => wake.openUnsafe())
   }
@@ -332,8 +335,9 @@ const makeGates = (clock: Clock.Clock) => {
   const lanes = new Map<string, ReturnType<typeof makeLane>>()
   const windows = new Map<string, Window>()
 
-  const limitsOf = ({ app, origin, tenant }: Identity, lane: Lane, { budget, share }: Ration): Limits => {
-    if (budget === undefined) return unlimited
+  const limitsOf = ({ app, origin, tenant }: Identity, lane: Lane, ration: Ration): Limits => {
+    const { budget, longestWaitMillis, share } = ration
+    if (budget === undefined) return { ...unlimited, longestWaitMillis }
     const sizes: Array<Allowance> = []
     const shared = (scope: ReadonlyArray<string>, kind: "writes" | "requests", { limit, windowMillis }: Allowance) => {
       sizes.push({ limit, windowMillis })
@@ -355,7 +359,8 @@ const makeGates = (clock: Clock.Clock) => {
       windows: [...new Set(all)],
       millisEach: slowest.windowMillis / slowest.limit,
       windowMillis: slowest.windowMillis,
-      largest: Math.min(...sizes.map(({ limit }) => limit))
+      largest: Math.min(...sizes.map(({ limit }) => limit)),
+      longestWaitMillis
     }
   }
 

@@ -160,11 +160,12 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         }
         const withinMillis = until - (yield* Clock.currentTimeMillis)
         const most = request.pass === undefined ? settings.attempts : 1
-        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis }
+        const { longestWaitMillis } = settings
+        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis, longestWaitMillis }
         if (isLast(error, tries)) return yield* failed(error)
         yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
-        // Who was asked to wait does so at the gate, with everyone else.
-        if (asksToWait(error)) continue
+        // Who was asked to wait does so at the gate, with everyone else; for longer, by itself.
+        if (asksToWait(error) && wait <= longestWaitMillis) continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
