@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Lane } from "../facts/budget.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
+import { steadyMillis } from "../pace/steady.ts"
 import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { notReadBack, readBackOf } from "../send/send.ts"
@@ -193,8 +194,8 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
 
   return Effect.fn("GraphClient.batch")(function* (requests: ReadonlyArray<BatchRequest>, options: BatchOptions = {}) {
     const deadline = options.deadline ?? Duration.millis(settings.deadlineMillis)
-    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(deadline))
-    const withinMillis = Effect.map(Clock.currentTimeMillis, (now) => until - now)
+    const until = (yield* steadyMillis) + Duration.toMillis(Duration.fromInputUnsafe(deadline))
+    const withinMillis = Effect.map(steadyMillis, (now) => until - now)
 
     const sendFirstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Item>, lane: Lane, sizes: BatchOrSingle) {
       let group = all
@@ -219,7 +220,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
         if (error === undefined) continue
         const isTooLarge = Result.isFailure(outcome) && error.status === tooLarge && group.length > 1
         if (isTooLarge) item.attempts -= 1
-        else longest = Math.max(longest, yield* settle(item, error, until - now))
+        else longest = Math.max(longest, yield* settle(item, error, yield* withinMillis))
       }
       if (longest > 0) yield* Effect.withSpan(Effect.sleep(longest), "GraphClient.wait")
     })

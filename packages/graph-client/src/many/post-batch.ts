@@ -10,6 +10,7 @@ import { type Answer, answerOf, refusal } from "../facts/answer.ts"
 import type { Lane } from "../facts/budget.ts"
 import { GraphError, type Sent, Unavailable } from "../facts/graph-error.ts"
 import type { Pass } from "../pace/gate.ts"
+import { steadyMillis } from "../pace/steady.ts"
 import { type GraphRequest, hidden, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { type Received, type Send, tooLate } from "../send/send.ts"
@@ -206,10 +207,11 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     pass: Pass,
     withinMillis: number
   ) {
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* steadyMillis
     const body = { requests: requests.map(itemOf) }
     const request = { method: "POST", template, path: template, query: "", body, pass } as const
     const { sent, value } = yield* sendWithin({ send, settings }, request, envelope, withinMillis)
+    const tookMillis = (yield* steadyMillis) - startedAt
     const found = byId(value)
     const answers = requests.map((_, index) => found.get(String(index + 1)))
     const now = yield* Clock.currentTimeMillis
@@ -217,7 +219,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
       const item = answers[index]
       return item && failureOf(request, sent, item, now)
     })
-    return { batch: { sent, answers, tookMillis: now - startedAt }, failures } satisfies Exchanged
+    return { batch: { sent, answers, tookMillis }, failures } satisfies Exchanged
   })
 
   const post = Effect.fnUntraced(function* (
@@ -227,7 +229,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     until: number
   ) {
     const requests = all.slice(0, pass.granted)
-    const withinMillis = until - (yield* Clock.currentTimeMillis)
+    const withinMillis = until - (yield* steadyMillis)
     if (withinMillis <= 0) return yield* outOfTime(settings.host, { method: "POST", path: template, template })
     onSent(requests.length)
     const spans = yield* spansOf(requests)
@@ -241,7 +243,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
 
   return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {
     const gate = yield* settings.gates.at(lane)
-    const until = (yield* Clock.currentTimeMillis) + withinMillis
+    const until = (yield* steadyMillis) + withinMillis
     const cost = requests.length
     const terms = { cost, least: Math.ceil(cost / fewestOfBatch), withinMillis }
     const through = gate.through(terms, (pass) => post(requests, onSent, pass, until))

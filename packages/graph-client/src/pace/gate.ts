@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { type Allowance, type Budget, type Lane, shareOf } from "../facts/budget.ts"
 import { makeLine } from "./line.ts"
+import { steadyMillisBy } from "./steady.ts"
 import { type Window, makeWindow } from "./window.ts"
 
 /** The gate would let the request through too late; `waitMillis` is how long it would take at the least. */
@@ -137,7 +138,7 @@ interface Waiting extends Terms {
 const unlimited = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
 
 const makeLane = (lane: Lane, clock: Clock.Clock) => {
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const now = () => steadyMillisBy(clock)
   const line = makeLine<Waiting>()
   let queued = 0
   let inFlight = 0
