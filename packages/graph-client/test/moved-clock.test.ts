@@ -14,12 +14,18 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+const item = (status: number) => ({ id: "1", status, headers: { "Retry-After": "5" }, body: {} })
+
 /** The clock of the test with a time of day that can be set, as the clock of a machine is. */
 const settable = Effect.map(Clock.Clock, (clock) => {
   let ahead = 0
   const currentTimeMillisUnsafe = () => clock.currentTimeMillisUnsafe() + ahead
   const moved: Clock.Clock = {
-    ...clock,
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: clock.monotonicTimeNanos,
+    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+    currentTimeNanos: clock.currentTimeNanos,
+    sleep: (duration) => clock.sleep(duration),
     currentTimeMillisUnsafe,
     currentTimeMillis: Effect.sync(currentTimeMillisUnsafe)
   }
@@ -59,7 +65,6 @@ describe.each([
   it.effect("does not hurry or hold a batch", () =>
     Effect.gen(function* () {
       const { moved, set } = yield* settable
-      const item = (status: number) => ({ id: "1", status, headers: { "Retry-After": "5" }, body: {} })
       const graph = fakeGraph((_, index) => Response.json({ responses: [item(index === 0 ? 429 : 200)] }))
       const client = yield* opened(graph, { deadline: "30 seconds" })
       const batch = yield* Effect.forkChild(

@@ -57,7 +57,7 @@ describe("the origin of the root", () => {
           expect(new URL(nextLink).href).toBe(nextLink)
         }
       }),
-      { numRuns: 1_000 }
+      { numRuns: 1_000, examples: [[`\t${own}${collectionPath}?$skiptoken=a`]] }
     )
     expect(followed).toBeGreaterThan(0)
   })

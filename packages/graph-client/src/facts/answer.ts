@@ -1,5 +1,6 @@
 import type { GraphErrorDetail } from "@workanywhere/domain"
 import { GraphError, type Incomplete, type Sent, Unreadable, reasonOf } from "./graph-error.ts"
+import { readable } from "./levels.ts"
 import { retryAfterSeconds } from "./retry-after.ts"
 
 /** An answer as it came over the wire. */
@@ -89,7 +90,7 @@ const fields = (value: unknown): Fields => (typeof value === "object" && value !
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return JSON.parse(readable(text))
   } catch {
     return undefined
   }

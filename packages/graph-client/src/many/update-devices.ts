@@ -160,7 +160,10 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const answers = Result.isSuccess(read) ? read.success.answers : []
     return free.flatMap((work, index) => {
       const answer = answers[index]
-      const device = answer === undefined || answer.answer.status !== 200 ? undefined : deviceIn(schema, answer)
+      const device =
+        answer === undefined || answer.fault !== undefined || answer.answer.status !== 200
+          ? undefined
+          : deviceIn(schema, answer)
       if (device === undefined || differing(device, work.change.update).length > 0) return []
       return [settle(work, { kind: "unchanged", device, differing: [] })]
     })

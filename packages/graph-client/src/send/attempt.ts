@@ -31,6 +31,8 @@ export interface GraphRequest {
   readonly clientRequestId?: string
   /** Whether the answer may be called something else than JSON, as a `$count` is: text/plain. */
   readonly takesAnyType?: true
+  /** Whether the caller looks for itself which parts of the answer are nested too deeply; else it is refused as a whole. */
+  readonly takesDeepParts?: true
   /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
   readonly pass?: Pass
 }

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import { readable } from "../facts/levels.ts"
 
 /** No token could be had; `message` is a sentence for a person and holds nothing secret. */
 export class TokenUnavailable extends Data.TaggedError("TokenUnavailable")<{
@@ -76,7 +77,7 @@ const hiddenTokens = 3
 const hidden = (text: string, tokens: ReadonlyArray<string>): string => {
   if (text.includes("\\")) {
     try {
-      const json: unknown = JSON.parse(text)
+      const json: unknown = JSON.parse(readable(text))
       const hide = (_: string, value: unknown) => (typeof value === "string" ? hidden(value, tokens) : value)
       return JSON.stringify(json, hide)
     } catch {

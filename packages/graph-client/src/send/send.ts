@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import { unreadable } from "../facts/answer.ts"
 import type { Lane } from "../facts/budget.ts"
+import { isDeeperThan, mostLevels, readable } from "../facts/levels.ts"
 import { GraphError, type Sent, Throttled, Unauthorized } from "../facts/graph-error.ts"
 import type { Pass } from "../pace/gate.ts"
 import { steadyMillis, steadyMillisBy } from "../pace/steady.ts"
@@ -194,9 +195,12 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     if (!isRightType) return unexpected("a body that is not called JSON")
     let body: unknown
     try {
-      body = isDeleted ? undefined : JSON.parse(answer.text)
+      body = isDeleted ? undefined : JSON.parse(readable(answer.text))
     } catch {
       return unexpected("a body that is not JSON")
+    }
+    if (request.takesDeepParts !== true && isDeeperThan(mostLevels, body)) {
+      return unexpected("JSON that is nested too deeply")
     }
     const received = (result: StandardSchemaV1.Result<A>) => {
       if (result.issues === undefined) return Effect.succeed({ value: result.value, ...success })
