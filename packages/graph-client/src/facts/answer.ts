@@ -21,9 +21,8 @@ const decodedClaims = (challenge: string | undefined): string | undefined => {
   const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
   if (encoded === undefined) return undefined
   try {
-    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
-    JSON.parse(claims)
-    return claims
+    const claims: unknown = JSON.parse(atob(encoded.replaceAll("-", "+").replaceAll("_", "/")))
+    return JSON.stringify(claims)
   } catch {
     return undefined
   }
@@ -80,6 +79,10 @@ const shown = (text: string, longest: number): string =>
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
     .trim()
     .slice(0, longest)
+
+/** The same JSON in characters that may be shown anywhere; on one line it holds others in texts only. */
+const inAscii = (json: string): string =>
+  json.replaceAll(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 const words = (value: unknown): string | undefined =>
   typeof value === "string" ? shown(value, 1000) || undefined : undefined
@@ -187,7 +190,13 @@ export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => 
     ...(code === undefined ? {} : { code }),
     ...(details.length === 0 ? {} : { details }),
     ...(outcomeUnknown && { outcomeUnknown }),
-    reason: reasonOf({ status, code, message, claims, retryAfterSeconds: retryAfterSeconds(retryAfter, now) })
+    reason: reasonOf({
+      status,
+      code,
+      message,
+      claims: claims && inAscii(claims),
+      retryAfterSeconds: retryAfterSeconds(retryAfter, now)
+    })
   })
 }
 

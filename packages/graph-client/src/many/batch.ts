@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import type { Lane } from "../facts/budget.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
 import { steadyMillis } from "../pace/steady.ts"
-import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
+import { type GraphRequest, amended, unsent, withoutTokens } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { notReadBack, readBackOf } from "../send/send.ts"
 import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
@@ -188,7 +188,12 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     if (answer === undefined) return unanswered(item, noItemAnswer, sent)
     const error = failureOf(request, sent, answer, now)
     if (error !== undefined) return error
-    item.outcome = { kind: "answered", status: answer.answer.status, headers: answer.headers, body: answer.body }
+    item.outcome = {
+      kind: "answered",
+      status: answer.answer.status,
+      headers: withoutTokens(settings, answer.headers),
+      body: answer.body
+    }
     return undefined
   }
 

@@ -85,6 +85,13 @@ export const hidden = (tokens: Tokens, answer: Answer): Answer => {
   }
 }
 
+/** Headers go into logs: a service may repeat the token in any of them, such as its own id of the request. */
+export const withoutTokens = (
+  { tokens }: Pick<Settings, "tokens">,
+  headers: Readonly<Record<string, string>>
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)]))
+
 /** What one attempt at a request is made of. */
 export interface Attempts {
   /** Sends a request once, as a span for whoever traces. */
