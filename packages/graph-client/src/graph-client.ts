@@ -20,7 +20,7 @@ import * as Layer from "effect/Layer"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import * as HttpClient from "effect/http/HttpClient"
-import type { GraphRequest } from "./send/attempt.ts"
+import { type GraphRequest, withoutTokens } from "./send/attempt.ts"
 import {
   type Answered,
   type BatchOptions,
@@ -238,7 +238,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       const address = { template: settings.root + template, path: settings.root + path, query: url.slice(path.length) }
       return Effect.map(send({ ...rest, ...address, takesAnyType: true }, anything), ({ answer, headers, value }) => ({
         status: answer.status,
-        headers: headers(),
+        headers: withoutTokens(settings, headers()),
         body: value
       }))
     }),

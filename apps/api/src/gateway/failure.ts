@@ -31,6 +31,13 @@ interface Words {
 /** How the gateway's own callers prove who they are, where its tokens follow from theirs. */
 export type OnBehalfOf = Pick<Authentication, "challenge"> | undefined
 
+/** What a failure is told by, besides itself. */
+interface Told {
+  readonly onBehalfOf: OnBehalfOf
+  /** After so long the upstream is asked again, whatever it said. */
+  readonly longestWaitSeconds: number
+}
+
 /** Entra does not take the caller's token any more: a new one is needed (expired, not yet valid, revoked). */
 const staleAssertion: ReadonlySet<string> = new Set(["AADSTS50013", "AADSTS500133", "AADSTS50173", "AADSTS70043"])
 
@@ -75,8 +82,10 @@ const challenged = ({ code = "", reason }: GraphError, { challenge }: NonNullabl
   return undefined
 }
 
-const retryAfter = (seconds: number | undefined): Readonly<Record<string, string>> =>
-  seconds === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(seconds))) }
+/** Whole seconds, and at least one. */
+export const retryAfter = (seconds: number): { readonly "retry-after": string } => ({
+  "retry-after": String(Math.max(1, Math.ceil(seconds)))
+})
 
 /** The status that the upstream answered with is the caller's as well. */
 const passedOn = (
@@ -95,27 +104,26 @@ const credentialsRefused = ({ message, status }: GraphError): Words =>
     ? { code: "serviceNotAvailable", message: `The gateway cannot sign in to its upstream: ${message}.` }
     : { code: "badGateway", message: `The upstream does not take the gateway's own credentials: ${message}` }
 
-const wordsOf = (error: GraphError, onBehalfOf: OnBehalfOf): Words => {
+const wordsOf = (error: GraphError, { longestWaitSeconds, onBehalfOf }: Told): Words => {
   const { message, reason, status } = error
+  const seconds = "retryAfterSeconds" in reason ? reason.retryAfterSeconds : undefined
+  const wait = seconds === undefined ? undefined : retryAfter(Math.min(seconds, longestWaitSeconds))
   switch (reason._tag) {
     case "Unauthorized":
       return (onBehalfOf && challenged(error, onBehalfOf)) ?? credentialsRefused(error)
     case "Throttled": {
-      const headers = retryAfter(reason.retryAfterSeconds)
       // Throttling dressed as another status would not be understood as what it is.
-      if (status === 429) return passedOn(error, headers)
-      if (status === undefined) {
-        const seconds = headers["retry-after"] ?? "some"
-        return {
-          code: "TooManyRequests",
-          message: `Too much waits for the upstream already: ask again in ${seconds} seconds.`,
-          headers
-        }
+      if (status === 429) return passedOn(error, wait)
+      const headers = wait ?? {}
+      if (status !== undefined) return { code: "TooManyRequests", message, headers }
+      return {
+        code: "TooManyRequests",
+        message: `Too much waits for the upstream already: ask again in ${wait?.["retry-after"] ?? "some"} seconds.`,
+        headers
       }
-      return { code: "TooManyRequests", message, headers }
     }
     case "Unavailable":
-      if (status !== undefined) return passedOn(error, retryAfter(reason.retryAfterSeconds))
+      if (status !== undefined) return passedOn(error, wait)
       if (reason.isTimeUp !== true)
         return { code: "badGateway", message: `The upstream cannot be reached: ${message}.` }
       if (error.attempts === 0)
@@ -153,10 +161,10 @@ const present = (values: Readonly<Record<string, string | undefined>>): Readonly
   Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined))
 
 /** What a caller is told about a failure of the upstream: what the upstream said, wherever the caller can use it. */
-export const failureOf = (error: GraphError, onBehalfOf: OnBehalfOf): UpstreamFailure => {
+export const failureOf = (error: GraphError, told: Told): UpstreamFailure => {
   const { activityId, clientRequestId, date, details = [], diagnostic, method, requestId, status } = error
   const outcome = outcomeOf(error)
-  const { code, message, headers = {}, saidBefore } = wordsOf(error, onBehalfOf)
+  const { code, message, headers = {}, saidBefore } = wordsOf(error, told)
   const isUnknown = method !== "GET" && outcome === "unknown"
   return new UpstreamFailure(
     {

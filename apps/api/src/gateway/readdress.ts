@@ -4,16 +4,11 @@ import { ApiError } from "../http/api-error.ts"
 import type { Env } from "../http/env.ts"
 import { type Fields, isFields } from "./request.ts"
 
-/** The annotations that hold addresses; after the name of a property, they say the same of it. */
+/** The annotations that hold addresses; after the name of a property, they say the same of it. OData 4.01 may leave `odata.` out. */
 const holdsAddress =
-  /@odata\.(?:context|nextLink|deltaLink|id|editLink|readLink|mediaReadLink|mediaEditLink|navigationLink|associationLink)$/i
+  /@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|mediaReadLink|mediaEditLink|navigationLink|associationLink)$/i
 /** Those that a caller goes on from. */
-const isLink = /@odata\.(?:nextLink|deltaLink)$/i
-
-const isAbsolute = /^[a-z][a-z\d+.-]*:|^[/\\]{2}/i
-
-/** What of an absolute address comes behind its origin, as it is spelled there. */
-const afterOrigin = (address: string): string => address.replace(/^[^:]*:\/\/[^/?#]*/, "")
+const isLink = /@(?:odata\.)?(?:nextLink|deltaLink)$/i
 
 const badLink = (message: string): ApiError =>
   new ApiError("badGateway", `The upstream's answer cannot be passed on: ${message}`)
@@ -21,18 +16,31 @@ const badLink = (message: string): ApiError =>
 /** Gives the addresses in bodies of an upstream the origin under which the gateway itself was asked. */
 export const readdressing = (c: Context<Env>, upstream: string) => {
   const own = originOf(c.req.url)
+  const asked = `${upstream}${c.req.url.slice(own.length)}`
 
-  const address = (value: string): string =>
-    URL.parse(value)?.origin === upstream ? `${own}${afterOrigin(value)}` : value
+  /** The same place here; made of what `URL` reads, because a caller's client may read the text as it came otherwise. */
+  const here = ({ hash, origin, pathname, search }: URL): string | undefined =>
+    origin === upstream ? `${own}${pathname}${search}${hash}` : undefined
+
+  /** What is relative, or about another place, is no address that a caller is sent to. */
+  const address = (value: string): string => {
+    const url = URL.parse(value)
+    return (url && here(url)) ?? value
+  }
+
+  /** Where an address that callers go on from leads; `undefined` when that is another place than the upstream. */
+  const place = (value: string): string | undefined => {
+    const url = URL.parse(value, asked)
+    return (url && here(url)) ?? undefined
+  }
 
   const link = (value: unknown): string => {
     if (typeof value !== "string") throw badLink("a link of it is no text.")
-    if (!isAbsolute.test(value)) return value
+    const passed = place(value)
     // Who follows it to another place would take its token along.
-    if (URL.parse(value)?.origin !== upstream) throw badLink("it goes on at another origin than the upstream's.")
-    const here = address(value)
-    if (here.length > longestUrl) throw badLink(`the link to its next page is longer than ${longestUrl} characters.`)
-    return here
+    if (passed === undefined) throw badLink("it goes on at another origin than the upstream's.")
+    if (passed.length > longestUrl) throw badLink(`the link to its next page is longer than ${longestUrl} characters.`)
+    return passed
   }
 
   const fields = (body: Fields): Fields => {
@@ -47,7 +55,7 @@ export const readdressing = (c: Context<Env>, upstream: string) => {
   }
 
   return {
-    address,
+    place,
     /** A body with its addresses, and those of its rows; all else is as it came. */
     body: (body: unknown): Fields => {
       if (!isFields(body)) throw badLink("it is no object.")

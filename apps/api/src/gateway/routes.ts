@@ -2,7 +2,7 @@ import { type GraphRouteName, type GraphVersion, inParentheses } from "@workanyw
 import { parseDeviceUpdate } from "@workanywhere/domain"
 import type { Answered } from "@workanywhere/graph-client"
 import { type Context, Hono } from "hono"
-import { metricsPath } from "../graph/address.ts"
+import { longestUrl, metricsPath } from "../graph/address.ts"
 import { rootOf } from "../http/request-target.ts"
 import { acceptsText } from "../graph/content-type.ts"
 import { filterOf } from "../graph/device-filter.ts"
@@ -69,8 +69,10 @@ export const gatewayBackend = (
   }
 
   const newAddress = (c: Context<Env>, version: GraphVersion, answered: Answered, collection: string): string => {
-    const { location } = answered.headers
-    if (location !== undefined) return readdressing(c, upstream.origin).address(location)
+    const { location = "" } = answered.headers
+    const place = readdressing(c, upstream.origin).place(location)
+    // It was made, wherever the upstream says that it is: that is no reason to fail, and none to send a caller elsewhere.
+    if (location !== "" && place !== undefined && place.length <= longestUrl) return place
     const resource = resourceIn(answered.body)
     const id = isFields(resource) ? String(resource["id"]) : ""
     return `${rootOf(c, version)}/${collection}${inParentheses(id)}`

@@ -19,8 +19,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as ScopedCache from "effect/ScopedCache"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { HttpClient } from "effect/http/HttpClient"
@@ -32,7 +34,7 @@ import type { Log } from "../http/observation.ts"
 import type { Settings } from "../settings/settings.ts"
 import type { WriteOutcome } from "./audit.ts"
 import { type Bundle, makeBundle } from "./bundle.ts"
-import { type OnBehalfOf, UpstreamFailure, failureOf } from "./failure.ts"
+import { type OnBehalfOf, UpstreamFailure, failureOf, retryAfter } from "./failure.ts"
 import { probeOf, readinessBy } from "./readiness.ts"
 import type { Passed } from "./request.ts"
 
@@ -132,6 +134,7 @@ const clientLayer = (options: UpstreamOptions) => {
       app: settings.upstreamClientId ?? "gateway",
       attempts,
       deadline,
+      longestWait: Duration.seconds(settings.upstreamLongestWaitSeconds),
       ...budgetOf(settings.upstreamBudget),
       ...(token === undefined ? {} : { token }),
       onRepeat: ({ error, waitMillis }) =>
@@ -164,8 +167,9 @@ const flowOf = (c: RequestContext<Env>): { readonly name: string; readonly mostW
 
 /** Passes requests on to another Graph, through the one runtime there is. */
 export const openUpstream = (options: UpstreamOptions): Upstream => {
-  const { log, onBehalfOf, settings, tracer } = options
-  const { upstream: origin, upstreamAuth, upstreamTenant } = settings
+  const { deadline = standardDeadline, log, onBehalfOf, settings, tracer } = options
+  const { upstream: origin, upstreamAuth, upstreamLongestWaitSeconds: longestWaitSeconds, upstreamTenant } = settings
+  const told = { onBehalfOf, longestWaitSeconds }
   const layerOf = clientLayer(options)
 
   const clients = Layer.effect(
@@ -229,7 +233,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     if (Exit.isSuccess(exit)) return exit.value
     if (Cause.hasInterruptsOnly(exit.cause)) throw cancelled("unknown")
     const error = Cause.squash(exit.cause)
-    throw error instanceof GraphError ? failureOf(error, onBehalfOf) : error
+    throw error instanceof GraphError ? failureOf(error, told) : error
   }
 
   const alone = async (c: RequestContext<Env>, key: ClientKey, passed: Passed): Promise<Answered> => {
@@ -254,7 +258,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
         const effect = using(batch, keyOf(batch, first.version), (client) => client.batch(items, { readBack: true }))
         return valueOf(await run(effect, batch.req.raw.signal))
       },
-      (error) => failureOf(error, onBehalfOf)
+      (error) => failureOf(error, told)
     )
 
   /** What the items of batches are sent with. */
@@ -265,9 +269,30 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     return bundles.get(c.req.raw)?.send(request) ?? alone(c, key, request)
   }
 
+  const tenants = settings.tenants.length === 0 ? [upstreamTenant ?? sharedTenant] : settings.tenants
+
+  /** For how long the upstream wants nothing of a tenant. */
+  const closedMillis = async (tenant: string): Promise<number> => {
+    const key = new ClientKey({ version: "v1.0", tenant, assertion: undefined })
+    const client = await runtime.runPromise(Clients.use((cache) => ScopedCache.get(cache, key)))
+    const pacing = await runtime.runPromise(Stream.runHead(client.pacing("read")))
+    return Option.match(pacing, { onNone: () => 0, onSome: ({ closedForMillis }) => closedForMillis })
+  }
+
+  /** For how long nobody's request can go through; 0 while somebody's could, if it waits as long as it may. */
+  const closedForAllMillis = async (): Promise<number> => {
+    const mostMillis = Duration.toMillis(Duration.fromInputUnsafe(deadline))
+    let shortest = Infinity
+    for (const tenant of tenants) {
+      shortest = Math.min(shortest, await closedMillis(tenant))
+      if (shortest < mostMillis) return 0
+    }
+    return shortest
+  }
+
   const isReady = readinessBy(
     () => {
-      const [tenant = upstreamTenant ?? sharedTenant] = settings.tenants
+      const [tenant = sharedTenant] = tenants
       const isOwn = upstreamAuth === "client-credentials"
       return runtime.runPromiseExit(
         probeOf(origin, tenant, isOwn ? tokensFor(options)({ tenant, assertion: undefined }) : undefined)
@@ -301,6 +326,11 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
       }
     },
     ready: async () => {
+      const seconds = Math.ceil((await closedForAllMillis()) / 1_000)
+      if (seconds > 0) {
+        const message = `The upstream asked to be left alone: nothing is sent to it for another ${seconds} seconds.`
+        throw new ApiError("serviceNotAvailable", message, { headers: retryAfter(seconds) })
+      }
       if (await isReady()) return
       throw new ApiError(
         "serviceNotAvailable",

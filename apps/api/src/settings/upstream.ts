@@ -50,6 +50,8 @@ export interface UpstreamSettings {
   readonly upstreamCertificate: string | undefined
   /** How fast requests are passed on; `auto`: as fast as is published, and at will on this machine. */
   readonly upstreamBudget: "auto" | RequestBudgetSetting
+  /** How long one `Retry-After` of the upstream may hold the requests of a tenant. */
+  readonly upstreamLongestWaitSeconds: number
   /** Path of the log of writes. */
   readonly audit: string | undefined
 }
@@ -124,6 +126,12 @@ export const upstreamSchemas = (texts: Texts) => {
     upstreamClientSecretFile: proof(false),
     upstreamCertificate: proof(false),
     upstreamBudget: z.union([z.literal("auto"), isGateway ? requestBudgetSetting : z.never()]),
+    upstreamLongestWaitSeconds: z
+      .string()
+      .regex(/^\d+$/)
+      .refine((value) => isGateway || value === upstreamVariables.upstreamLongestWaitSeconds.standard)
+      .transform(Number)
+      .pipe(z.int().min(1).max(86_400)),
     audit: text((value) => (value === "" ? !isGateway || upstreamWrites !== "on" : isGateway))
   }
 }
@@ -193,6 +201,12 @@ export const upstreamVariables = {
     meaning: "how fast requests are passed on",
     expected:
       "auto (the published limits; none on a loopback address), or with WFA_UPSTREAM off, intune, or intune*<k>, as in intune*0.5"
+  },
+  upstreamLongestWaitSeconds: {
+    name: "WFA_UPSTREAM_LONGEST_WAIT",
+    standard: "3600",
+    meaning: "how long a Retry-After of the upstream is kept at most, in seconds",
+    expected: "with WFA_UPSTREAM, a whole number of seconds from 1 to 86400"
   },
   audit: {
     name: "WFA_AUDIT",

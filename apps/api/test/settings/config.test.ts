@@ -22,6 +22,7 @@ const noUpstream = {
   upstreamClientSecretFile: undefined,
   upstreamCertificate: undefined,
   upstreamBudget: "auto",
+  upstreamLongestWaitSeconds: 3_600,
   audit: undefined
 }
 
@@ -277,6 +278,7 @@ describe("the settings", () => {
       "UPSTREAM_CLIENT_SECRET_FILE",
       "UPSTREAM_CERTIFICATE",
       "UPSTREAM_BUDGET",
+      "UPSTREAM_LONGEST_WAIT",
       "AUDIT"
     ]) {
       expect(table).toContain(`WFA_${name} `)

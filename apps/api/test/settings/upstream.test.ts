@@ -55,6 +55,7 @@ describe("the settings of a gateway", () => {
     ["writes", { ...local, WFA_UPSTREAM_WRITES: "on", WFA_AUDIT: "audit.jsonl" }],
     ["a log of writes that waits for writes", { ...local, WFA_AUDIT: "audit.jsonl" }],
     ["some routes", { ...local, WFA_UPSTREAM_ROUTES: "devices, device" }],
+    ["a short wait", { ...local, WFA_UPSTREAM_LONGEST_WAIT: "60" }],
     ["a slower pace", { ...byItself, WFA_UPSTREAM_BUDGET: "intune*0.5" }],
     [
       "another cloud",
@@ -112,6 +113,9 @@ describe("the settings of a gateway", () => {
     ["an unknown route", { ...local, WFA_UPSTREAM_ROUTES: "devices,users" }, ["WFA_UPSTREAM_ROUTES"]],
     ["no route", { ...local, WFA_UPSTREAM_ROUTES: "" }, ["WFA_UPSTREAM_ROUTES"]],
     ["an odd pace", { ...local, WFA_UPSTREAM_BUDGET: "intune*0" }, ["WFA_UPSTREAM_BUDGET"]],
+    ["no wait", { ...local, WFA_UPSTREAM_LONGEST_WAIT: "0" }, ["WFA_UPSTREAM_LONGEST_WAIT"]],
+    ["a wait of days", { ...local, WFA_UPSTREAM_LONGEST_WAIT: "86401" }, ["WFA_UPSTREAM_LONGEST_WAIT"]],
+    ["a wait for nobody", { WFA_UPSTREAM_LONGEST_WAIT: "60" }, ["WFA_UPSTREAM_LONGEST_WAIT"]],
     ["open doors", { ...local, WFA_HOST: "0.0.0.0" }, ["WFA_HOST"]],
     [
       "what is about a store",

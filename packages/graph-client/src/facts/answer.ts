@@ -1,5 +1,6 @@
 import type { GraphErrorDetail } from "@workanywhere/domain"
 import { GraphError, type Incomplete, type Sent, Unreadable, reasonOf } from "./graph-error.ts"
+import { readable } from "./levels.ts"
 import { retryAfterSeconds } from "./retry-after.ts"
 
 /** An answer as it came over the wire. */
@@ -20,9 +21,8 @@ const decodedClaims = (challenge: string | undefined): string | undefined => {
   const encoded = /\bclaims="([\w+/=-]{1,8192})"/.exec(challenge ?? "")?.[1]
   if (encoded === undefined) return undefined
   try {
-    const claims = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"))
-    JSON.parse(claims)
-    return claims
+    const claims: unknown = JSON.parse(atob(encoded.replaceAll("-", "+").replaceAll("_", "/")))
+    return JSON.stringify(claims)
   } catch {
     return undefined
   }
@@ -80,6 +80,10 @@ const shown = (text: string, longest: number): string =>
     .trim()
     .slice(0, longest)
 
+/** The same JSON in characters that may be shown anywhere; on one line it holds others in texts only. */
+const inAscii = (json: string): string =>
+  json.replaceAll(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
 const words = (value: unknown): string | undefined =>
   typeof value === "string" ? shown(value, 1000) || undefined : undefined
 
@@ -89,7 +93,7 @@ const fields = (value: unknown): Fields => (typeof value === "object" && value !
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return JSON.parse(readable(text))
   } catch {
     return undefined
   }
@@ -186,7 +190,13 @@ export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => 
     ...(code === undefined ? {} : { code }),
     ...(details.length === 0 ? {} : { details }),
     ...(outcomeUnknown && { outcomeUnknown }),
-    reason: reasonOf({ status, code, message, claims, retryAfterSeconds: retryAfterSeconds(retryAfter, now) })
+    reason: reasonOf({
+      status,
+      code,
+      message,
+      claims: claims && inAscii(claims),
+      retryAfterSeconds: retryAfterSeconds(retryAfter, now)
+    })
   })
 }
 

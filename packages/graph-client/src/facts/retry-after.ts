@@ -4,6 +4,9 @@ import * as Headers from "effect/http/Headers"
 
 const decimalSeconds = /^\d+\.\d+$/
 
+/** To read a number of a million digits takes longer than anybody would wait. */
+const longestText = 64
+
 /**
  * How long a `Retry-After` header asks to wait, in seconds from `now` (milliseconds since the epoch): whole seconds,
  * decimals, or an HTTP date, which is 0 once it has passed (RFC 9110, 10.2.3). `undefined` when there is no header
@@ -11,6 +14,7 @@ const decimalSeconds = /^\d+\.\d+$/
  */
 export const retryAfterSeconds = (header: string | undefined, now: number): number | undefined => {
   const value = header?.trim() ?? ""
+  if (value.length > longestText) return undefined
   // The RFC knows whole seconds only; services were seen to send fractions.
   if (decimalSeconds.test(value)) return Number(value)
   const parsed = Headers.parseRetryAfter(value)

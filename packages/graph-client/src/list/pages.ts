@@ -10,7 +10,7 @@ import type { Received, Send } from "../send/send.ts"
 
 /** Where a list can be taken up again, after a crash too: plain data to be kept where the rows go. */
 export interface Checkpoint {
-  /** The next page's address as the service gave it; opaque. It may expire. */
+  /** The next page's address, which is always one of the client's own origin; opaque. It may expire. */
   readonly nextLink: string
   /** Rows on the pages before. */
   readonly rowsSeen: number
@@ -108,7 +108,7 @@ const isSamePath = (one: string, other: string): boolean => {
   }
 }
 
-/** Where a next link leads, as it came; `undefined` when that is another origin's or another collection's. */
+/** Where a next link leads, as `URL` reads it; `undefined` when that is another origin's or another collection's. */
 export const placeOf = (link: string, origin: string, current: { readonly path: string; readonly query: string }) => {
   const url = URL.parse(link, `${origin}${current.path}${current.query}`)
   if (url === null || url.origin !== origin || !isSamePath(url.pathname, current.path)) return undefined
@@ -208,15 +208,15 @@ export const pages = <A>(
         if (mark !== undefined) marks.add(mark)
         const rows = take(received.value)
         const next = after(received, place)
-        const { count, nextLink } = received.value
+        const { count } = received.value
         const page: ListPage<A> = {
           rows,
           rowsSeen: seen,
           ...(countDuplicates ? { duplicates } : {}),
           ...(count === undefined ? {} : { count }),
-          ...(next === undefined || "_tag" in next || nextLink === undefined
+          ...(next === undefined || "_tag" in next
             ? {}
-            : { checkpoint: { nextLink, rowsSeen: seen } })
+            : { checkpoint: { nextLink: origin + next.path + next.query, rowsSeen: seen } })
         }
         if (next === undefined) return [[page], Option.none()] as const
         return [[page], Option.some("_tag" in next ? { error: next } : next)] as const

@@ -6,7 +6,8 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Lane } from "../facts/budget.ts"
 import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
-import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
+import { steadyMillis } from "../pace/steady.ts"
+import { type GraphRequest, amended, unsent, withoutTokens } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { notReadBack, readBackOf } from "../send/send.ts"
 import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
@@ -172,8 +173,9 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     }
     item.isUnsure ||= error.outcomeUnknown === true
     const { attempts } = item
-    const waitMillis = yield* waitAmongManyMillis(error, attempts)
-    const tries = { canPass: mayPass(error), attempts, most: settings.attempts, waitMillis, withinMillis }
+    const { attempts: most, longestWaitMillis } = settings
+    const waitMillis = yield* waitAmongManyMillis(error, attempts, longestWaitMillis)
+    const tries = { canPass: mayPass(error), attempts, most, waitMillis, withinMillis, longestWaitMillis }
     if (!isLast(error, tries)) return waitMillis
     item.outcome = { kind: "failed", error: item.isUnsure ? amended(error, { outcomeUnknown: true }) : error }
     return 0
@@ -186,14 +188,19 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     if (answer === undefined) return unanswered(item, noItemAnswer, sent)
     const error = failureOf(request, sent, answer, now)
     if (error !== undefined) return error
-    item.outcome = { kind: "answered", status: answer.answer.status, headers: answer.headers, body: answer.body }
+    item.outcome = {
+      kind: "answered",
+      status: answer.answer.status,
+      headers: withoutTokens(settings, answer.headers),
+      body: answer.body
+    }
     return undefined
   }
 
   return Effect.fn("GraphClient.batch")(function* (requests: ReadonlyArray<BatchRequest>, options: BatchOptions = {}) {
     const deadline = options.deadline ?? Duration.millis(settings.deadlineMillis)
-    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(deadline))
-    const withinMillis = Effect.map(Clock.currentTimeMillis, (now) => until - now)
+    const until = (yield* steadyMillis) + Duration.toMillis(Duration.fromInputUnsafe(deadline))
+    const withinMillis = Effect.map(steadyMillis, (now) => until - now)
 
     const sendFirstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Item>, lane: Lane, sizes: BatchOrSingle) {
       let group = all
@@ -218,7 +225,7 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
         if (error === undefined) continue
         const isTooLarge = Result.isFailure(outcome) && error.status === tooLarge && group.length > 1
         if (isTooLarge) item.attempts -= 1
-        else longest = Math.max(longest, yield* settle(item, error, until - now))
+        else longest = Math.max(longest, yield* settle(item, error, yield* withinMillis))
       }
       if (longest > 0) yield* Effect.withSpan(Effect.sleep(longest), "GraphClient.wait")
     })

@@ -6,10 +6,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Span } from "effect/Tracer"
-import { type Answer, answerOf, refusal } from "../facts/answer.ts"
+import { type Answer, answerOf, refusal, unreadable } from "../facts/answer.ts"
 import type { Lane } from "../facts/budget.ts"
 import { GraphError, type Sent, Unavailable } from "../facts/graph-error.ts"
+import { isDeeperThan, mostLevelsOfItem } from "../facts/levels.ts"
 import type { Pass } from "../pace/gate.ts"
+import { steadyMillis } from "../pace/steady.ts"
 import { type GraphRequest, hidden, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { type Received, type Send, tooLate } from "../send/send.ts"
@@ -19,6 +21,12 @@ import { asksToWait, backoffMillis } from "../send/verdict.ts"
 /** Most requests in one batch (Microsoft: "Combine multiple HTTP requests using JSON batching"). */
 export const largestBatch = 20
 
+const idOf = (index: number): string => String(index + 1)
+
+const indexOf: ReadonlyMap<string, number> = new Map(
+  Array.from({ length: largestBatch }, (_, index) => [idOf(index), index])
+)
+
 /** No less than this part of a batch is sent when there is no room for more. */
 const fewestOfBatch = 4
 
@@ -27,6 +35,8 @@ export interface ItemAnswer {
   readonly answer: Answer
   readonly headers: Readonly<Record<string, string>>
   readonly body: unknown
+  /** Why it is none that can be relied on. */
+  readonly fault?: string
 }
 
 /**
@@ -71,25 +81,62 @@ const envelope: StandardSchemaV1<unknown, ReadonlyArray<Fields>> = {
   }
 }
 
-const headersOf = (value: unknown): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(isFields(value) ? value : {}).map(([name, text]) => [name.toLowerCase(), String(text)])
-  )
+const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
-const isDone = ({ answer: { status } }: ItemAnswer): boolean => status >= 200 && status < 300
-
-/** By id, because answers come in any order; of two with the same id a success counts, because it did happen. */
-const byId = (responses: ReadonlyArray<Fields>): ReadonlyMap<string, ItemAnswer> => {
-  const found = new Map<string, ItemAnswer>()
-  for (const { body, headers, id, status } of responses) {
-    if ((typeof id !== "string" && typeof id !== "number") || typeof status !== "number") continue
-    const named = headersOf(headers)
-    const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "")
-    const item: ItemAnswer = { answer: answerOf(status, (name) => named[name], text), headers: named, body }
-    const other = found.get(String(id).toLowerCase())
-    if (other === undefined || (!isDone(other) && isDone(item))) found.set(String(id).toLowerCase(), item)
+/** `undefined` when there are some that would be no headers of an answer by itself. */
+const headersOf = (value: unknown): Readonly<Record<string, string>> | undefined => {
+  const headers: Array<readonly [string, string]> = []
+  for (const [name, given] of Object.entries(isFields(value) ? value : {})) {
+    if (given === null) continue
+    const text = typeof given === "number" ? String(given) : given
+    if (typeof text !== "string" || !fieldName.test(name) || !fieldValue.test(text)) return undefined
+    headers.push([name.toLowerCase(), text])
   }
-  return found
+  return Object.fromEntries(headers)
+}
+
+const isStatus = (status: number): boolean => Number.isInteger(status) && status >= 200 && status <= 599
+
+const isDone = ({ answer: { status }, fault }: ItemAnswer): boolean =>
+  fault === undefined && status >= 200 && status < 300
+
+const itemOf = ({ body, headers, status }: Fields): ItemAnswer | undefined => {
+  if (typeof status !== "number") return undefined
+  const named = headersOf(headers)
+  const fault = !isStatus(status)
+    ? "no answer can have that status"
+    : named === undefined
+      ? "headers that no answer can have"
+      : isDeeperThan(mostLevelsOfItem, body)
+        ? "JSON that is nested too deeply"
+        : undefined
+  const isText = typeof body === "string"
+  const text = isText ? body : fault === undefined ? (JSON.stringify(body) ?? "") : ""
+  const answer = answerOf(status, (name) => named?.[name], text)
+  return { answer, headers: named ?? {}, body, ...(fault === undefined ? {} : { fault }) }
+}
+
+const isSame = (one: ItemAnswer, other: ItemAnswer): boolean =>
+  one.answer.status === other.answer.status && one.answer.text === other.answer.text
+
+/** Of two with the same id a success counts, because it did happen; of two that differ nobody knows which it is. */
+const oneOf = (one: ItemAnswer, other: ItemAnswer): ItemAnswer => {
+  if (isDone(one) !== isDone(other)) return isDone(one) ? one : other
+  return isSame(one, other) ? one : { ...one, fault: "another answer for the same request" }
+}
+
+/** By position, because answers come in any order. */
+const inOrder = (responses: ReadonlyArray<Fields>, count: number): ReadonlyArray<ItemAnswer | undefined> => {
+  const answers = Array.from({ length: count }, (): ItemAnswer | undefined => undefined)
+  for (const response of responses) {
+    const { id } = response
+    const index = typeof id === "string" || typeof id === "number" ? indexOf.get(String(id)) : undefined
+    if (index === undefined || index >= count) continue
+    const [before, item] = [answers[index], itemOf(response)]
+    if (item !== undefined) answers[index] = before === undefined ? item : oneOf(before, item)
+  }
+  return answers
 }
 
 /** What makes an item a failure; `undefined` for one that was done. */
@@ -100,7 +147,8 @@ export const itemFailureOf =
   ({ tokens }: Settings): ItemFailure =>
   ({ method, path, template }, sent, item, now) => {
     if (isDone(item)) return undefined
-    return refusal({ ...sent, method, path, template }, hidden(tokens, item.answer), now)
+    const [own, answer] = [{ ...sent, method, path, template }, hidden(tokens, item.answer)]
+    return item.fault === undefined ? refusal(own, answer, now) : unreadable(own, answer, item.fault)
   }
 
 /** No time was left to send a request. */
@@ -183,8 +231,8 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   const failureOf = itemFailureOf(settings)
   const template = root + routes.batch.path
 
-  const itemOf = ({ body, headers = {}, method, path, query }: GraphRequest, index: number) => ({
-    id: String(index + 1),
+  const asItem = ({ body, headers = {}, method, path, query }: GraphRequest, index: number) => ({
+    id: idOf(index),
     method,
     url: path.slice(root.length) + query,
     ...(body === undefined ? { headers } : { headers: { ...headers, "content-type": "application/json" }, body })
@@ -206,18 +254,18 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     pass: Pass,
     withinMillis: number
   ) {
-    const startedAt = yield* Clock.currentTimeMillis
-    const body = { requests: requests.map(itemOf) }
-    const request = { method: "POST", template, path: template, query: "", body, pass } as const
+    const startedAt = yield* steadyMillis
+    const body = { requests: requests.map(asItem) }
+    const request = { method: "POST", template, path: template, query: "", body, pass, takesDeepParts: true } as const
     const { sent, value } = yield* sendWithin({ send, settings }, request, envelope, withinMillis)
-    const found = byId(value)
-    const answers = requests.map((_, index) => found.get(String(index + 1)))
+    const tookMillis = (yield* steadyMillis) - startedAt
+    const answers = inOrder(value, requests.length)
     const now = yield* Clock.currentTimeMillis
     const failures = requests.map((request, index) => {
       const item = answers[index]
       return item && failureOf(request, sent, item, now)
     })
-    return { batch: { sent, answers, tookMillis: now - startedAt }, failures } satisfies Exchanged
+    return { batch: { sent, answers, tookMillis }, failures } satisfies Exchanged
   })
 
   const post = Effect.fnUntraced(function* (
@@ -227,7 +275,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     until: number
   ) {
     const requests = all.slice(0, pass.granted)
-    const withinMillis = until - (yield* Clock.currentTimeMillis)
+    const withinMillis = until - (yield* steadyMillis)
     if (withinMillis <= 0) return yield* outOfTime(settings.host, { method: "POST", path: template, template })
     onSent(requests.length)
     const spans = yield* spansOf(requests)
@@ -241,7 +289,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
 
   return Effect.fn("GraphClient.postBatch")(function* (requests, { lane, onSent = () => undefined, withinMillis }) {
     const gate = yield* settings.gates.at(lane)
-    const until = (yield* Clock.currentTimeMillis) + withinMillis
+    const until = (yield* steadyMillis) + withinMillis
     const cost = requests.length
     const terms = { cost, least: Math.ceil(cost / fewestOfBatch), withinMillis }
     const through = gate.through(terms, (pass) => post(requests, onSent, pass, until))

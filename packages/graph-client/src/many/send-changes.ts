@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import { GraphError, Unavailable } from "../facts/graph-error.ts"
+import { steadyMillis } from "../pace/steady.ts"
 import { type GraphRequest, amended, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { type Send, tooLate } from "../send/send.ts"
@@ -107,9 +108,9 @@ export const makeSendChanges = (
         const left = yield* withinMillis
         if (left <= 0) return yield* outOfTime(settings.host, work.request)
         begin([work])
-        const startedAt = yield* Clock.currentTimeMillis
+        const startedAt = yield* steadyMillis
         const { value } = yield* sendWithin({ send, settings }, { ...work.request, pass }, device, left)
-        choice.singleTook(((yield* Clock.currentTimeMillis) - startedAt) / singlesAtOnce)
+        choice.singleTook(((yield* steadyMillis) - startedAt) / singlesAtOnce)
         return value
       })
     )

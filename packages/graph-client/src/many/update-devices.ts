@@ -1,5 +1,4 @@
 import type * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { GraphError } from "../facts/graph-error.ts"
+import { steadyMillis } from "../pace/steady.ts"
 import type { GraphRequest } from "../send/attempt.ts"
 import { readBackOf } from "../send/send.ts"
 import { isLast, verdictOn, waitAmongManyMillis } from "../send/verdict.ts"
@@ -71,8 +71,8 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   const { largest } = yield* settings.gates.at("write")
   // One that is no duration is the reason why each change is refused.
   const duration = Option.getOrElse(Duration.fromInput(deadline ?? Duration.infinity), () => Duration.infinity)
-  const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
-  const withinMillis = Effect.map(Clock.currentTimeMillis, (now) => until - now)
+  const until = (yield* steadyMillis) + Duration.toMillis(duration)
+  const withinMillis = Effect.map(steadyMillis, (now) => until - now)
   const sendChanges = makeSendChanges(means, batchOrSingle(mode, largest), withinMillis)
   const underWay = new Set<Work<C>>()
   const lastOf = new Map<string, Deferred.Deferred<void>>()
@@ -100,15 +100,17 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     work.isSent = false
     if (attempted.kind === "done") return acknowledged(work.change.update, attempted.device)
     const { error, isOfBatch } = attempted
+    const { longestWaitMillis } = settings
     const verdict = isOfBatch ? "again" : verdictOn(error)
     work.isUnsure ||= verdict === "lost"
-    const waitMillis = isOfBatch ? 0 : yield* waitAmongManyMillis(error, work.attempts)
+    const waitMillis = isOfBatch ? 0 : yield* waitAmongManyMillis(error, work.attempts, longestWaitMillis)
     const tries = {
       canPass: verdict !== "refused",
       attempts: isOfBatch ? 0 : work.attempts,
       most: settings.attempts,
       waitMillis,
-      withinMillis: yield* withinMillis
+      withinMillis: yield* withinMillis,
+      longestWaitMillis
     }
     const isOver = isLast(error, tries)
     const isAsked = "retryAfterSeconds" in error.reason && error.reason.retryAfterSeconds !== undefined
@@ -158,7 +160,10 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const answers = Result.isSuccess(read) ? read.success.answers : []
     return free.flatMap((work, index) => {
       const answer = answers[index]
-      const device = answer === undefined || answer.answer.status !== 200 ? undefined : deviceIn(schema, answer)
+      const device =
+        answer === undefined || answer.fault !== undefined || answer.answer.status !== 200
+          ? undefined
+          : deviceIn(schema, answer)
       if (device === undefined || differing(device, work.change.update).length > 0) return []
       return [settle(work, { kind: "unchanged", device, differing: [] })]
     })

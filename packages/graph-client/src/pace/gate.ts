@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { type Allowance, type Budget, type Lane, shareOf } from "../facts/budget.ts"
 import { makeLine } from "./line.ts"
+import { steadyMillisBy } from "./steady.ts"
 import { type Window, makeWindow } from "./window.ts"
 
 /** The gate would let the request through too late; `waitMillis` is how long it would take at the least. */
@@ -22,6 +23,8 @@ export interface Ration {
   readonly budget: Budget | undefined
   /** The share of the budget that the client keeps to. */
   readonly share: number
+  /** How long one answer of the service may close the gate. */
+  readonly longestWaitMillis: number
 }
 
 /** How a gate stands. */
@@ -121,6 +124,7 @@ interface Limits {
   readonly millisEach: number
   readonly windowMillis: number
   readonly largest: number
+  readonly longestWaitMillis: number
 }
 
 interface Waiting extends Terms {
@@ -131,10 +135,10 @@ interface Waiting extends Terms {
   readonly wake: Latch.Latch
 }
 
-const unlimited: Limits = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
+const unlimited = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
 
 const makeLane = (lane: Lane, clock: Clock.Clock) => {
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const now = () => steadyMillisBy(clock)
   const line = makeLine<Waiting>()
   let queued = 0
   let inFlight = 0
@@ -253,7 +257,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
       throttledInRow += 1
       closings += 1
     }
-    closedUntil = Math.max(closedUntil, at + millis)
+    closedUntil = Math.max(closedUntil, at + Math.min(millis, limits.longestWaitMillis))
     nextAt = Math.max(nextAt, closedUntil)
     line.forEach(({ wake }) => wake.openUnsafe())
   }
@@ -332,8 +336,9 @@ const makeGates = (clock: Clock.Clock) => {
   const lanes = new Map<string, ReturnType<typeof makeLane>>()
   const windows = new Map<string, Window>()
 
-  const limitsOf = ({ app, origin, tenant }: Identity, lane: Lane, { budget, share }: Ration): Limits => {
-    if (budget === undefined) return unlimited
+  const limitsOf = ({ app, origin, tenant }: Identity, lane: Lane, ration: Ration): Limits => {
+    const { budget, longestWaitMillis, share } = ration
+    if (budget === undefined) return { ...unlimited, longestWaitMillis }
     const sizes: Array<Allowance> = []
     const shared = (scope: ReadonlyArray<string>, kind: "writes" | "requests", { limit, windowMillis }: Allowance) => {
       sizes.push({ limit, windowMillis })
@@ -355,7 +360,8 @@ const makeGates = (clock: Clock.Clock) => {
       windows: [...new Set(all)],
       millisEach: slowest.windowMillis / slowest.limit,
       windowMillis: slowest.windowMillis,
-      largest: Math.min(...sizes.map(({ limit }) => limit))
+      largest: Math.min(...sizes.map(({ limit }) => limit)),
+      longestWaitMillis
     }
   }
 

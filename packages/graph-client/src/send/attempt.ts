@@ -31,6 +31,8 @@ export interface GraphRequest {
   readonly clientRequestId?: string
   /** Whether the answer may be called something else than JSON, as a `$count` is: text/plain. */
   readonly takesAnyType?: true
+  /** Whether the caller looks for itself which parts of the answer are nested too deeply; else it is refused as a whole. */
+  readonly takesDeepParts?: true
   /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
   readonly pass?: Pass
 }
@@ -82,6 +84,13 @@ export const hidden = (tokens: Tokens, answer: Answer): Answer => {
     claims: shown(answer.claims)
   }
 }
+
+/** Headers go into logs: a service may repeat the token in any of them, such as its own id of the request. */
+export const withoutTokens = (
+  { tokens }: Pick<Settings, "tokens">,
+  headers: Readonly<Record<string, string>>
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, tokens.hide(value)]))
 
 /** What one attempt at a request is made of. */
 export interface Attempts {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import { readable } from "../facts/levels.ts"
 
 /** No token could be had; `message` is a sentence for a person and holds nothing secret. */
 export class TokenUnavailable extends Data.TaggedError("TokenUnavailable")<{
@@ -72,18 +73,26 @@ const nextTryMillis = 30_000
 /** Requests that are under way when a token is renewed still carry the one before. */
 const hiddenTokens = 3
 
+const replaced = (text: string, tokens: ReadonlyArray<string>): string =>
+  tokens.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
+
 /** A token may come back with JSON's escapes, which hide it from a search: Intune puts JSON into JSON even. */
 const hidden = (text: string, tokens: ReadonlyArray<string>): string => {
   if (text.includes("\\")) {
     try {
-      const json: unknown = JSON.parse(text)
+      const json: unknown = JSON.parse(readable(text))
       const hide = (_: string, value: unknown) => (typeof value === "string" ? hidden(value, tokens) : value)
-      return JSON.stringify(json, hide)
+      const shown = JSON.stringify(json, hide)
+      // In the names of fields.
+      return replaced(
+        shown,
+        tokens.map((token) => JSON.stringify(token).slice(1, -1))
+      )
     } catch {
       // It is not JSON, or nested too deeply for anyone to read.
     }
   }
-  return tokens.reduce((shown, token) => shown.replaceAll(token, "<redacted>"), text)
+  return replaced(text, tokens)
 }
 
 interface Fetched {

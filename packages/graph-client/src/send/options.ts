@@ -38,6 +38,11 @@ export interface GraphClientOptions {
    * of what is published by default, and unlimited on this machine.
    */
   readonly budget?: number | Budget | "unlimited"
+  /**
+   * How long one `Retry-After` may hold all requests; an hour by default, and then the service is asked again. The request
+   * that was asked to wait longer does so if its deadline allows it, and fails at once otherwise.
+   */
+  readonly longestWait?: Duration.Input
   /** Runs before each wait for a repeat, so that a person can be told why nothing happens. */
   readonly onRepeat?: (repeat: Repeat) => Effect.Effect<void>
 }
@@ -64,6 +69,7 @@ export interface Settings {
   readonly tokens: Tokens
   readonly deadlineMillis: number
   readonly attempts: number
+  readonly longestWaitMillis: number
   readonly gates: Gates
   /** What its metrics are told apart by. */
   readonly labels: Readonly<Record<string, string>>
@@ -85,7 +91,10 @@ const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL |
     : "baseUrl is not an http or https address such as https://graph.microsoft.com/beta"
 }
 
-const rationOf = (budget: GraphClientOptions["budget"], hostname: string): Ration | undefined => {
+const rationOf = (
+  budget: GraphClientOptions["budget"],
+  hostname: string
+): Pick<Ration, "budget" | "share"> | undefined => {
   if (budget === "unlimited") return { budget: undefined, share: 1 }
   if (budget === undefined) return { budget: loopback.test(hostname) ? undefined : publishedBudget, share: 1 }
   if (typeof budget === "object") return isBudget(budget) ? { budget, share: 1 } : undefined
@@ -97,6 +106,7 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
   const { token, attempts = 5, insecureOrigins = [], onRepeat = () => Effect.void } = options
   const url = rootOf(options)
   const deadline = Option.getOrElse(Duration.fromInput(options.deadline ?? "2 minutes"), () => Duration.zero)
+  const longestWait = Option.getOrElse(Duration.fromInput(options.longestWait ?? "1 hour"), () => Duration.zero)
   const problems: Array<string> = []
   if (typeof url === "string") {
     problems.push(url)
@@ -113,6 +123,9 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
   if (!Duration.isFinite(deadline) || !Duration.isPositive(deadline)) {
     problems.push("deadline is not a positive, finite duration")
   }
+  if (!Duration.isFinite(longestWait) || !Duration.isPositive(longestWait)) {
+    problems.push("longestWait is not a positive, finite duration")
+  }
   if (!Number.isInteger(attempts) || attempts < 1) problems.push("attempts is not a whole number from 1")
   const { app = "unknown", tenant = "unknown" } = options
   const ration = rationOf(options.budget, typeof url === "string" ? "" : url.hostname)
@@ -120,6 +133,7 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
   if (typeof url === "string" || ration === undefined || problems.length > 0) {
     return new InvalidOptions({ problems, message: `the options of the client are wrong: ${problems.join("; ")}` })
   }
+  const longestWaitMillis = Duration.toMillis(longestWait)
   return {
     origin: url.origin,
     host: url.host,
@@ -127,7 +141,8 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     tokens: tokensOf(token),
     deadlineMillis: Duration.toMillis(deadline),
     attempts,
-    gates: gatesOf({ origin: url.origin, tenant, app }, ration),
+    longestWaitMillis,
+    gates: gatesOf({ origin: url.origin, tenant, app }, { ...ration, longestWaitMillis }),
     labels: { server: url.host, tenant, app },
     onRepeat
   }

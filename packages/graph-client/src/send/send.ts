@@ -6,8 +6,10 @@ import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import { unreadable } from "../facts/answer.ts"
 import type { Lane } from "../facts/budget.ts"
+import { isDeeperThan, mostLevels, readable } from "../facts/levels.ts"
 import { GraphError, type Sent, Throttled, Unauthorized } from "../facts/graph-error.ts"
 import type { Pass } from "../pace/gate.ts"
+import { steadyMillis, steadyMillisBy } from "../pace/steady.ts"
 import { type GraphRequest, type Success, amended, hidden, makeAttempts } from "./attempt.ts"
 import type { Held, TokenUnavailable } from "./credentials.ts"
 import type { Settings } from "./options.ts"
@@ -98,7 +100,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
   const { tokens } = settings
   const { attempt, noAnswer, outcomeOf, wireRequest } = makeAttempts(settings, transport)
 
-  /** Attempts until one succeeds or no other can; the first may have been made, and failed. */
+  /** Attempts until one succeeds or no other can; the first may have been made, and failed. `until` on the steady clock. */
   const exchange = Effect.fnUntraced(function* (request: GraphRequest, until: number, first?: Failure) {
     const { method, path, template } = request
     const { clientRequestId = crypto.randomUUID() } = first?.sent ?? request
@@ -112,7 +114,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     const failed = (error: GraphError): GraphError => (isUnknown ? amended(error, { outcomeUnknown: true }) : error)
     /** What others do for a request may not take longer than it may itself. */
     const bounded = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | GraphError> =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.flatMap(steadyMillis, (now) =>
         Effect.timeoutOrElse(work, {
           duration: Math.max(0, until - now),
           orElse: () => Effect.fail(failed(noAnswer(sentSoFar(), false)))
@@ -125,19 +127,19 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     const paced = Effect.fnUntraced(function* () {
       const early = yield* token
       const once = Effect.fnUntraced(function* (pass: Pass) {
-        const waited = queuedAt === undefined ? 0 : (yield* Clock.currentTimeMillis) - queuedAt
+        const waited = queuedAt === undefined ? 0 : Math.round((yield* steadyMillis) - queuedAt)
         queuedAt = undefined
         waitedMillis += waited
         // It may have expired in the queue.
         const current = waited > 0 ? yield* token : early
         attempts += 1
         const sent = sentSoFar()
-        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const withinMillis = until - (yield* steadyMillis)
         const outcome = yield* Effect.result(attempt(request, sent, current, withinMillis))
         return Result.isSuccess(outcome) ? outcome.success : yield* judged(outcome.failure, sent, current, pass)
       })
       if (request.pass !== undefined) return yield* once(request.pass)
-      queuedAt = yield* Clock.currentTimeMillis
+      queuedAt = yield* steadyMillis
       return yield* gate.through({ cost: 1, withinMillis: until - queuedAt }, once)
     })
 
@@ -158,13 +160,14 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
           const renewed = tokens.renew(outcome.token, claims)
           if (yield* bounded(Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause))))) continue
         }
-        const withinMillis = until - (yield* Clock.currentTimeMillis)
+        const withinMillis = until - (yield* steadyMillis)
         const most = request.pass === undefined ? settings.attempts : 1
-        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis }
+        const { longestWaitMillis } = settings
+        const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis, longestWaitMillis }
         if (isLast(error, tries)) return yield* failed(error)
         yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
-        // Who was asked to wait does so at the gate, with everyone else.
-        if (asksToWait(error)) continue
+        // Who was asked to wait does so at the gate, with everyone else; for longer, by itself.
+        if (asksToWait(error) && wait <= longestWaitMillis) continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
@@ -192,9 +195,12 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     if (!isRightType) return unexpected("a body that is not called JSON")
     let body: unknown
     try {
-      body = isDeleted ? undefined : JSON.parse(answer.text)
+      body = isDeleted ? undefined : JSON.parse(readable(answer.text))
     } catch {
       return unexpected("a body that is not JSON")
+    }
+    if (request.takesDeepParts !== true && isDeeperThan(mostLevels, body)) {
+      return unexpected("JSON that is nested too deeply")
     }
     const received = (result: StandardSchemaV1.Result<A>) => {
       if (result.issues === undefined) return Effect.succeed({ value: result.value, ...success })
@@ -243,7 +249,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
   ): Effect.Effect<Received<A>, GraphError> =>
     Effect.callback((resume) => {
       const { clientRequestId = crypto.randomUUID(), method, path, template } = request
-      const until = Date.now() + settings.deadlineMillis
+      const until = steadyMillisBy(standardClock) + settings.deadlineMillis
       const gate = settings.gates.by(standardClock)[laneOf(method)]
       const admitted = gate.enterNow({ cost: 1, withinMillis: settings.deadlineMillis })
       if (admitted === undefined) return resume(inTurn(request, schema, until))
@@ -268,9 +274,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
   return (request, schema) =>
     Effect.withFiber((fiber) => {
       const clock = fiber.getRef(Clock.Clock)
-      const work = Effect.suspend(() =>
-        inTurn(request, schema, clock.currentTimeMillisUnsafe() + settings.deadlineMillis)
-      )
+      const work = Effect.suspend(() => inTurn(request, schema, steadyMillisBy(clock) + settings.deadlineMillis))
       if (isTraced(fiber)) return Effect.withSpan(work, "GraphClient.send")
       if (transport.start === undefined || clock !== standardClock || request.pass !== undefined) return work
       const held = tokens.inHand(clock.currentTimeMillisUnsafe())

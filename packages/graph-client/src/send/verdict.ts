@@ -48,9 +48,18 @@ export const backoffMillis = ({ reason }: GraphError, failures: number): Effect.
   return Effect.map(Random.next, (share) => Math.ceil(share * longest))
 }
 
-/** The same for one among many: who was throttled waits at the gate, with the others, and not before it. */
-export const waitAmongManyMillis = (error: GraphError, failures: number): Effect.Effect<number> =>
-  error.reason._tag === "Throttled" ? Effect.succeed(0) : backoffMillis(error, failures)
+/**
+ * The same for one among many: who was throttled waits at the gate, with the others, and not before it, unless it was asked
+ * to wait for longer than the gate is closed.
+ */
+export const waitAmongManyMillis = (
+  error: GraphError,
+  failures: number,
+  longestWaitMillis: number
+): Effect.Effect<number> =>
+  Effect.map(backoffMillis(error, failures), (wait) =>
+    error.reason._tag === "Throttled" && wait <= longestWaitMillis ? 0 : wait
+  )
 
 /** How far a request has got when an attempt at it fails. */
 interface Tries {
@@ -62,11 +71,15 @@ interface Tries {
   readonly waitMillis: number
   /** How long it may still take. */
   readonly withinMillis: number
+  /** How long it may be held up where there is no deadline. */
+  readonly longestWaitMillis: number
 }
 
 /** Whether a failed attempt was the last: another could not help, might add a second one, or does not fit in. */
-export const isLast = (error: GraphError, { attempts, canPass, most, waitMillis, withinMillis }: Tries): boolean => {
+export const isLast = (error: GraphError, tries: Tries): boolean => {
+  const { attempts, canPass, longestWaitMillis, most, waitMillis, withinMillis } = tries
   if (!canPass || neverLeft(error)) return true
+  if (withinMillis === Infinity && waitMillis > longestWaitMillis) return true
   if (error.method === "POST" && error.outcomeUnknown === true) return true
   return attempts >= most || waitMillis >= withinMillis
 }

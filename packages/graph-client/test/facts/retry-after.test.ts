@@ -51,3 +51,9 @@ test("no text makes it throw, and what it reads is never negative or NaN", () =>
     })
   )
 })
+
+test("a text of more than 64 characters is no wait: to read a million digits would take longer than to wait", () => {
+  expect(retryAfterSeconds("9".repeat(64), now)).toBeGreaterThan(1e63)
+  expect(retryAfterSeconds("9".repeat(65), now)).toBeUndefined()
+  expect(retryAfterSeconds("9".repeat(1_000_000), now)).toBeUndefined()
+})

@@ -7,8 +7,8 @@ import * as fc from "fast-check"
 import { publishedBudget, timesAsFast } from "../../src/index.ts"
 import { CurrentFlow, type Gate, type Pass, type Ration, TooLate, gatesOf } from "../../src/pace/gate.ts"
 
-const whole: Ration = { budget: publishedBudget, share: 1 }
-const unlimited: Ration = { budget: undefined, share: 1 }
+const whole: Ration = { budget: publishedBudget, share: 1, longestWaitMillis: Infinity }
+const unlimited: Ration = { ...whole, budget: undefined }
 
 const identity = (changes: { readonly tenant?: string; readonly app?: string } = {}) => ({
   origin: "https://graph.example",
@@ -127,7 +127,7 @@ describe("the budget", () => {
   it.effect("a share of it is kept, and counts as part of the whole", () =>
     Effect.gen(function* () {
       const [half, all]: [Array<number>, Array<number>] = [[], []]
-      const halfGate = yield* writes({ budget: publishedBudget, share: 0.5 })
+      const halfGate = yield* writes({ ...whole, budget: publishedBudget, share: 0.5 })
       const wholeGate = yield* writes()
       yield* many(halfGate, half)
       yield* many(wholeGate, all)
@@ -154,7 +154,7 @@ describe("the budget", () => {
   it.effect("a service that runs faster is used faster", () =>
     Effect.gen(function* () {
       const times: Array<number> = []
-      const gate = yield* writes({ budget: timesAsFast(publishedBudget, 10), share: 1 })
+      const gate = yield* writes({ ...whole, budget: timesAsFast(publishedBudget, 10), share: 1 })
       yield* Effect.forkChild(Effect.forEach(Array(1_000).fill(0), () => through(gate, times), { concurrency: 8 }))
       yield* TestClock.adjust("10100 millis")
       expect(times.length).toBe(1_000)

@@ -66,6 +66,7 @@ test("everything that is wrong is named at once, and no value is repeated", () =
     baseUrl: "https://name:secret@graph.example/beta?secret#secret",
     token: Redacted.make("secret\n"),
     deadline: "0 seconds",
+    longestWait: "0 seconds",
     attempts: 0
   })
   expect(settings).toBeInstanceOf(InvalidOptions)
@@ -75,6 +76,7 @@ test("everything that is wrong is named at once, and no value is repeated", () =
     "baseUrl",
     "token",
     "deadline",
+    "longestWait",
     "attempts"
   ])
   for (const problem of problems) expect(message).toContain(problem)
@@ -90,6 +92,10 @@ test.each(["", "graph.microsoft.com/beta", "ftp://graph.example", "http://", "/b
 
 test.each([Infinity, -1, Number.NaN, "soon" as "1 second"])("%s is no deadline", (deadline) => {
   expect(problemsOf({ baseUrl: "https://graph.example/beta", deadline })).toHaveLength(1)
+})
+
+test.each([Infinity, -1, Number.NaN, "soon" as "1 second"])("%s is no longest wait", (longestWait) => {
+  expect(problemsOf({ baseUrl: "https://graph.example/beta", longestWait })).toHaveLength(1)
 })
 
 const cloud = { cloud: "global" } as const
