@@ -206,7 +206,9 @@ export const deviceFilter = (text: string, { unknownMembers }: { readonly unknow
     const subject = textOf(first, name)
     if (one) {
       if (subject.is === "operand") {
-        const operand: Operand = { is: name === "tolower" ? "lower" : "upper", of: subject.operand }
+        const fold = name === "tolower" ? "lower" : "upper"
+        // What is folded already is no other when it is folded again.
+        const operand: Operand = subject.operand.is === fold ? subject.operand : { is: fold, of: subject.operand }
         return { is: "operand", kind: "text", operand, name: `${name}(…)` }
       }
       const value = String(subject.literal.value)

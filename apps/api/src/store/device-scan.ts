@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises"
 import { propertyNames } from "@workanywhere/domain"
-import type { Kysely } from "kysely"
-import type { Filter } from "../graph/device-filter.ts"
+import { type Kysely, sql } from "kysely"
+import type { Filter, Operand } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
 import { QueryStopped } from "./database-trouble.ts"
@@ -17,6 +17,8 @@ export interface ScanOptions {
   /** How many devices the first piece looks at; later ones as many as take about {@link pieceMillis}. */
   readonly firstPiece?: number
   readonly largestPiece?: number
+  /** How many bytes of devices a piece looks at, times the functions of its filter: what `node:sqlite` may hold of them. */
+  readonly pieceBytes?: number
   /** How many devices that a query leaves out are in memory at a time. */
   readonly mostInHand?: number
   /** How many scans may be under way. */
@@ -24,7 +26,6 @@ export interface ScanOptions {
 }
 
 const pieceMillis = 4
-const smallestPiece = 100
 
 /** Whether an index leads to exactly the devices that a condition is true for, in the order of their ids. */
 const isServedByIndex = (filter: Filter): boolean => {
@@ -60,6 +61,29 @@ export interface Scans {
   readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
 }
 
+const functionsIn = (operand: Operand): number => (operand.is === "property" ? 0 : 1 + functionsIn(operand.of))
+
+/** How often a filter goes through the texts of a device, at most; and once they are read. */
+const costOf = (filter: Filter | undefined): number => {
+  switch (filter?.is) {
+    case undefined:
+    case "member":
+      return 1
+    case "all":
+    case "any":
+      return filter.of.reduce((cost, part) => cost + costOf(part), 1)
+    case "not":
+      return costOf(filter.of)
+    case "holds":
+    case "among":
+      return 1 + functionsIn(filter.operand)
+    case "same":
+      return 1 + functionsIn(filter.left) + functionsIn(filter.right)
+    case "ordered":
+      return 1 + functionsIn(filter.left) + (typeof filter.right === "object" ? functionsIn(filter.right) : 0)
+  }
+}
+
 /** Stretches of a collection's ids; only of those that an index leads to, where one does. */
 const stretchesOf = (
   kysely: Kysely<Tables>,
@@ -84,6 +108,17 @@ const stretchesOf = (
         .limit(1)
         .offset(size - 1)
       return (await last.executeTakeFirst())?.id
+    },
+    /** How many bytes the JSON of the first so many devices is, without reading it. */
+    bytesOf: async (after: string | undefined, size: number): Promise<number> => {
+      const first = behind(after)
+        .select(sql<number>`octet_length(json)`.as("bytes"))
+        .limit(size)
+      const { total } = await kysely
+        .selectFrom(first.as("first"))
+        .select(({ fn }) => fn.sum<number | null>("bytes").as("total"))
+        .executeTakeFirstOrThrow()
+      return total ?? 0
     },
     /**
      * Of a stretch, the devices that the filter is true for. By its ends and not by a number: another process can write
@@ -114,7 +149,13 @@ interface Limits {
 export const scansOf = (
   kysely: Kysely<Tables>,
   limitMillis: number,
-  { firstPiece = 1_000, largestPiece = 50_000, mostInHand = 10_000, mostScans = 50 }: ScanOptions = {}
+  {
+    firstPiece = 50,
+    largestPiece = 50_000,
+    pieceBytes = 8 * 1_048_576,
+    mostInHand = 10_000,
+    mostScans = 50
+  }: ScanOptions = {}
 ): Scans => {
   let under = 0
   let line = Promise.resolve()
@@ -126,11 +167,14 @@ export const scansOf = (
     return mine
   }
 
-  /** Calls `visit` with the devices of one piece after the other until it returns false, or none is left. */
+  /**
+   * Calls `visit` with the devices of one piece after the other until it returns false, or none is left. What a piece
+   * costs is known of the one before; and of its own devices, how long they are: a few can be as long as a thousand others.
+   */
   const eachPiece = async (
     stretches: Stretches,
     first: string | undefined,
-    limits: Limits,
+    { limits, mostBytes }: { readonly limits: Limits; readonly mostBytes: number },
     visit: (devices: ReturnType<Stretches["devices"]>) => Promise<boolean>
   ): Promise<void> => {
     let size = firstPiece
@@ -140,11 +184,17 @@ export const scansOf = (
       const begun = performance.now()
       if (begun > limits.until) throw new QueryStopped("tooLong")
       if (limits.signal.aborted) throw new QueryStopped("abandoned")
+      if (mostBytes < Infinity) {
+        for (let bytes = Infinity; size > 1 && bytes > mostBytes;) {
+          bytes = await stretches.bytesOf(after, size)
+          if (bytes > mostBytes) size = Math.max(1, Math.floor((size * mostBytes) / bytes))
+        }
+      }
       const end = await stretches.endOf(after, size)
       if (!(await visit(stretches.devices(after, end))) || end === undefined) return
       after = end
-      const times = Math.min(2, Math.max(0.5, pieceMillis / (performance.now() - begun)))
-      size = Math.min(largestPiece, Math.max(Math.min(firstPiece, smallestPiece), Math.floor(size * times)))
+      const times = Math.min(2, pieceMillis / (performance.now() - begun))
+      size = Math.min(largestPiece, Math.max(1, Math.floor(size * times)))
     }
   }
 
@@ -168,7 +218,8 @@ export const scansOf = (
     const found: Array<JsonRow> = []
     const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
     const start = after === undefined ? undefined : String(after[0])
-    await eachPiece(stretches, start, limits, async (devices) => {
+    const mostBytes = pieceBytes / costOf(filter)
+    await eachPiece(stretches, start, { limits, mostBytes }, async (devices) => {
       const rows = await ordered(devices, order)
         .select(["json", "hasUnknownMember"])
         .limit(most - found.length)
@@ -187,7 +238,9 @@ export const scansOf = (
     limits: Limits
   ): Promise<ReadonlyArray<JsonRow>> => {
     let best: ReadonlyArray<{ readonly row: JsonRow; readonly place: Position }> = []
-    await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+    const stretches = stretchesOf(kysely, collection, filter, false)
+    const mostBytes = pieceBytes / costOf(filter)
+    await eachPiece(stretches, undefined, { limits, mostBytes }, async (devices) => {
       const behind = after === undefined ? devices : startingBehind(devices, order, after)
       const last = best.length === most ? best.at(-1) : undefined
       const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
@@ -228,7 +281,10 @@ export const scansOf = (
     count: (collection, filter, signal) =>
       scan(signal, async (limits) => {
         let counted = 0
-        await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+        const stretches = stretchesOf(kysely, collection, filter, false)
+        // All are counted without a look at any.
+        const mostBytes = filter === undefined ? Infinity : pieceBytes / costOf(filter)
+        await eachPiece(stretches, undefined, { limits, mostBytes }, async (devices) => {
           const { total } = await devices
             .select(({ fn }) => fn.countAll<number>().as("total"))
             .executeTakeFirstOrThrow()
