@@ -6,9 +6,13 @@ export class QueryStopped extends Error {
   override readonly name = "QueryStopped"
   readonly why: Extract<DatabaseTrouble, "tooLong" | "busy" | "abandoned">
 
-  constructor(why: QueryStopped["why"]) {
+  /** The limit that it met, in a sentence for who asked; `undefined` where the kind of trouble says it. */
+  readonly limit: string | undefined
+
+  constructor(why: QueryStopped["why"], limit?: string) {
     super(`a query was stopped: ${why}`)
     this.why = why
+    this.limit = limit
   }
 }
 
