@@ -1,19 +1,18 @@
-import { setImmediate } from "node:timers/promises"
 import { propertyNames } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter, Operand } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
-import { QueryStopped } from "./database-trouble.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
+import { type LongWork, type Places, type Stint, longWork } from "./long-work.ts"
 import { type Tables, indexed } from "./migrations.ts"
 
 // SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
 // with time for everyone else in between.
 
 /** How scans go about it; what is left out is as a service has it. */
-export interface ScanOptions {
+export interface ScanOptions extends Places {
   /** How many devices the first piece looks at; later ones as many as take about {@link pieceMillis}. */
   readonly firstPiece?: number
   readonly largestPiece?: number
@@ -21,8 +20,6 @@ export interface ScanOptions {
   readonly pieceBytes?: number
   /** How many devices that a query leaves out are in memory at a time. */
   readonly mostInHand?: number
-  /** How many scans may be under way. */
-  readonly mostScans?: number
 }
 
 const pieceMillis = 4
@@ -138,34 +135,14 @@ const stretchesOf = (
 
 type Stretches = ReturnType<typeof stretchesOf>
 
-/** What ends a scan early. */
-interface Limits {
-  /** By the monotonic clock, in milliseconds. */
-  readonly until: number
-  readonly signal: AbortSignal
-}
-
 /** Scans of a database, which take turns with each other and with everything else in the process. */
 export const scansOf = (
   kysely: Kysely<Tables>,
   limitMillis: number,
-  {
-    firstPiece = 50,
-    largestPiece = 50_000,
-    pieceBytes = 8 * 1_048_576,
-    mostInHand = 10_000,
-    mostScans = 50
-  }: ScanOptions = {}
+  options: ScanOptions = {},
+  work: LongWork = longWork(limitMillis, options)
 ): Scans => {
-  let under = 0
-  let line = Promise.resolve()
-
-  /** Resolves when everything that waited for the process, requests and other scans, has had its turn. */
-  const turn = (): Promise<void> => {
-    const mine = line.then(() => setImmediate())
-    line = mine
-    return mine
-  }
+  const { firstPiece = 50, largestPiece = 50_000, pieceBytes = 8 * 1_048_576, mostInHand = 10_000 } = options
 
   /**
    * Calls `visit` with the devices of one piece after the other until it returns false, or none is left. What a piece
@@ -174,16 +151,14 @@ export const scansOf = (
   const eachPiece = async (
     stretches: Stretches,
     first: string | undefined,
-    { limits, mostBytes }: { readonly limits: Limits; readonly mostBytes: number },
+    { stint, mostBytes }: { readonly stint: Stint; readonly mostBytes: number },
     visit: (devices: ReturnType<Stretches["devices"]>) => Promise<boolean>
   ): Promise<void> => {
     let size = firstPiece
     let after = first
     for (;;) {
-      await turn()
+      await stint.turn()
       const begun = performance.now()
-      if (begun > limits.until) throw new QueryStopped("tooLong")
-      if (limits.signal.aborted) throw new QueryStopped("abandoned")
       if (mostBytes < Infinity) {
         for (let bytes = Infinity; size > 1 && bytes > mostBytes;) {
           bytes = await stretches.bytesOf(after, size)
@@ -198,13 +173,16 @@ export const scansOf = (
     }
   }
 
-  const scan = async <A>(signal: AbortSignal, work: (limits: Limits) => Promise<A>): Promise<A> => {
-    if (under === mostScans) throw new QueryStopped("busy")
-    under += 1
+  const scan = async <A>(
+    { tenant }: Collection,
+    signal: AbortSignal,
+    look: (stint: Stint) => Promise<A>
+  ): Promise<A> => {
+    const stint = await work(tenant, signal)
     try {
-      return await work({ until: performance.now() + limitMillis, signal })
+      return await look(stint)
     } finally {
-      under -= 1
+      stint.end()
     }
   }
 
@@ -213,13 +191,13 @@ export const scansOf = (
     collection: Collection,
     { filter, order, after }: DeviceQuery,
     most: number,
-    limits: Limits
+    stint: Stint
   ): Promise<ReadonlyArray<JsonRow>> => {
     const found: Array<JsonRow> = []
     const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
     const start = after === undefined ? undefined : String(after[0])
     const mostBytes = pieceBytes / costOf(filter)
-    await eachPiece(stretches, start, { limits, mostBytes }, async (devices) => {
+    await eachPiece(stretches, start, { stint, mostBytes }, async (devices) => {
       const rows = await ordered(devices, order)
         .select(["json", "hasUnknownMember"])
         .limit(most - found.length)
@@ -235,12 +213,12 @@ export const scansOf = (
     collection: Collection,
     { filter, order, after }: DeviceQuery,
     most: number,
-    limits: Limits
+    stint: Stint
   ): Promise<ReadonlyArray<JsonRow>> => {
     let best: ReadonlyArray<{ readonly row: JsonRow; readonly place: Position }> = []
     const stretches = stretchesOf(kysely, collection, filter, false)
     const mostBytes = pieceBytes / costOf(filter)
-    await eachPiece(stretches, undefined, { limits, mostBytes }, async (devices) => {
+    await eachPiece(stretches, undefined, { stint, mostBytes }, async (devices) => {
       const behind = after === undefined ? devices : startingBehind(devices, order, after)
       const last = best.length === most ? best.at(-1) : undefined
       const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
@@ -258,33 +236,33 @@ export const scansOf = (
     collection: Collection,
     query: DeviceQuery,
     most: number,
-    limits: Limits
+    stint: Stint
   ): Promise<ReadonlyArray<JsonRow>> =>
     query.order[0]?.property === "id"
-      ? firstById(collection, query, most, limits)
-      : firstInOrder(collection, query, most, limits)
+      ? firstById(collection, query, most, stint)
+      : firstInOrder(collection, query, most, stint)
 
   return {
     search: (collection, query, most, signal) =>
-      scan(signal, async (limits) => {
+      scan(collection, signal, async (stint) => {
         let { after, skip } = query
         // Those that are left out are found in parts, so that never more than one part is in memory.
         while (skip > mostInHand) {
-          const part = await first(collection, { ...query, after }, mostInHand, limits)
+          const part = await first(collection, { ...query, after }, mostInHand, stint)
           const last = part.at(-1)
           if (last === undefined || part.length < mostInHand) return []
           after = positionOf(query.order, deviceIn(last.json))
           skip -= mostInHand
         }
-        return (await first(collection, { ...query, after }, skip + most, limits)).slice(skip)
+        return (await first(collection, { ...query, after }, skip + most, stint)).slice(skip)
       }),
     count: (collection, filter, signal) =>
-      scan(signal, async (limits) => {
+      scan(collection, signal, async (stint) => {
         let counted = 0
         const stretches = stretchesOf(kysely, collection, filter, false)
         // All are counted without a look at any.
         const mostBytes = filter === undefined ? Infinity : pieceBytes / costOf(filter)
-        await eachPiece(stretches, undefined, { limits, mostBytes }, async (devices) => {
+        await eachPiece(stretches, undefined, { stint, mostBytes }, async (devices) => {
           const { total } = await devices
             .select(({ fn }) => fn.countAll<number>().as("total"))
             .executeTakeFirstOrThrow()

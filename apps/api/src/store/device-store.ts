@@ -94,9 +94,9 @@ export interface DeviceStore {
   readonly remove: (collection: Collection, id: string, expected?: Expectation) => Promise<Written>
   /**
    * Every device of a collection, in the order of the keys, with little in memory and time for others in between. No
-   * snapshot: a device that is written meanwhile comes as it was before or after.
+   * snapshot: a device that is written meanwhile comes as it was before or after. Fails as `search` does.
    */
-  readonly all: (collection: Collection) => AsyncIterable<WholeDevice>
+  readonly all: (collection: Collection, caller?: () => AbortSignal) => AsyncIterable<WholeDevice>
   readonly metrics: MetricStore
   /**
    * Puts devices into a collection, all or none, and says how many: one that is there already is replaced as a whole,

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises"
 import { type WholeDevice, applyUpdate } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
@@ -21,6 +20,7 @@ import {
   standingCollection
 } from "./device-store.ts"
 import { groupCommit } from "./group-commit.ts"
+import { longWork } from "./long-work.ts"
 import { holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 import { openDatabase } from "./open-database.ts"
@@ -29,7 +29,10 @@ const nobody = new AbortController().signal
 
 const waitsForever = (): AbortSignal => nobody
 
-const devicesAtOnce = 200
+/** Who goes through all devices has so many at first, and then as many as take so long. */
+const firstDevicesAtOnce = 50
+const mostDevicesAtOnce = 500
+const millisAtOnce = 4
 
 /** How many devices are in memory while many more are put into a collection. */
 const devicesInHand = 10_000
@@ -80,11 +83,17 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     .where("name", "=", pageTokenSecret)
     .executeTakeFirstOrThrow()
   const statements = statementsFor(database)
-  // PostgreSQL has processes of its own for what takes long, and a limit.
-  const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
+  // PostgreSQL has processes of its own for what takes long, and a limit; but no more connections than ten, of which
+  // some are left to what takes no time.
+  const isSqlite = database.product === "SQLite"
+  const work = longWork(database.queryLimitMillis, {
+    ...(isSqlite ? {} : { atOnce: { inAll: 6, ofOne: 4 } }),
+    ...options
+  })
+  const scans = isSqlite ? scansOf(kysely, database.queryLimitMillis, options, work) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
-  const write = database.product === "SQLite" ? groupCommit(database.transact) : database.transact
+  const write = isSqlite ? groupCommit(database.transact) : database.transact
 
   /** The device before it is written, kept from others until the transaction ends. */
   const beforeWrite = async (
@@ -130,6 +139,16 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
 
+  /** In one of the places for what takes long, where a database has its own processes for it. */
+  const placed = async <A>({ tenant }: Collection, caller: () => AbortSignal, query: () => Promise<A>): Promise<A> => {
+    const stint = await work(tenant, caller())
+    try {
+      return await query()
+    } finally {
+      stint.end()
+    }
+  }
+
   const rowsOf = async (
     collection: Collection,
     query: DeviceQuery,
@@ -142,11 +161,11 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     }
     if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
-    return ordered(after === undefined ? start : startingBehind(start, order, after), order)
+    const rows = ordered(after === undefined ? start : startingBehind(start, order, after), order)
       .select(["json", "hasUnknownMember"])
       .limit(most)
       .$if(skip > 0, (devices) => devices.offset(skip))
-      .execute()
+    return isQuick(query) ? rows.execute() : placed(collection, caller, () => rows.execute())
   }
 
   const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
@@ -173,10 +192,8 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     version: database.version,
     count: async (collection, filter, caller = waitsForever) => {
       if (scans !== undefined) return scans.count(collection, filter, caller())
-      const { total } = await those(collection, filter)
-        .select(({ fn }) => fn.countAll<number>().as("total"))
-        .executeTakeFirstOrThrow()
-      return total
+      const counted = those(collection, filter).select(({ fn }) => fn.countAll<number>().as("total"))
+      return (await placed(collection, caller, () => counted.executeTakeFirstOrThrow())).total
     },
     update: (collection, id, update, expected) =>
       write(async (transaction) => {
@@ -198,16 +215,25 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         await statements.remove(transaction, collection, id)
         return { device: before, json: undefined }
       }),
-    all: async function* (collection) {
-      let after = ""
-      for (;;) {
-        const { devices, more } = await page(collection, after, devicesAtOnce)
-        yield* devices
-        const last = devices.at(-1)
-        if (!more || last === undefined) return
-        after = last.id
-        // SQLite answers at once, so that nothing else would get its turn.
-        await setImmediate()
+    all: async function* (collection, caller = waitsForever) {
+      const stint = await work(collection.tenant, caller())
+      try {
+        let size = firstDevicesAtOnce
+        let after = ""
+        for (;;) {
+          const begun = performance.now()
+          const { devices, more } = await page(collection, after, size)
+          yield* devices
+          const last = devices.at(-1)
+          if (!more || last === undefined) return
+          after = last.id
+          // What is done with each takes its time as well.
+          const times = Math.min(2, millisAtOnce / (performance.now() - begun))
+          size = Math.max(1, Math.min(mostDevicesAtOnce, Math.floor(size * times)))
+          await stint.turn()
+        }
+      } finally {
+        stint.end()
       }
     },
     metrics: metricStore(kysely, write),

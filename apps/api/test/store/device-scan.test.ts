@@ -210,6 +210,19 @@ describe("a query that has to look at many devices", () => {
     expect(await opened.store.count(standing, undefined)).toBe(ids.length)
   })
 
+  it("of one tenant leaves places to the others, and the refusal names the limit and says when to come again", async () => {
+    const scans = { firstPiece: 10, largestPiece: 10, mostScans: 4, mostScansOfOne: 2 }
+    await using opened = await openedApp("memory", ids, {}, scans)
+    const loud = Array.from({ length: 6 }, async () => opened.app.request(`${devicesPath}/$count`))
+    const quiet = opened.store.count({ ...standing, tenant: "quiet" }, undefined)
+    const refused = (await Promise.all(loud)).filter(({ status }) => status !== 200)
+    expect(await quiet).toBe(0)
+    expect(refused).toHaveLength(4)
+    const [response] = refused
+    expect([response?.status, response?.headers.get("retry-after")]).toEqual([503, "1"])
+    expect((await failureOf(response as Response)).message).toContain("4 in all, 2 of one tenant")
+  })
+
   it("takes its limit in PostgreSQL, too", async () => {
     await using room = await postgresSchema()
     const store = await openedStore(room.store, {}, 150)
