@@ -7,6 +7,10 @@ const words: Record<DatabaseTrouble, readonly [GraphErrorCode, string]> = {
   readOnly: ["serviceNotAvailable", "The store cannot be written to at present. Nothing was written."],
   busy: ["serviceNotAvailable", "The store is busy with other work. Nothing was written."],
   unreachable: ["serviceNotAvailable", "The store does not answer. Whether something was written is not known."],
+  damaged: [
+    "serviceNotAvailable",
+    "The store is damaged, and has to be restored. Whether something was written is not known."
+  ],
   tooLong: [
     "gatewayTimeout",
     "The query took longer than the store may work on one, and was stopped. Compare 'upgradeEligibility', 'healthStatus' " +

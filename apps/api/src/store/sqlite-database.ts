@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { setImmediate } from "node:timers"
@@ -109,8 +109,18 @@ const forBulk = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384"
 /** Pages in memory for some three thousand devices instead of 800: one that is not there takes as long as the rest of a read. */
 const forRequests = "pragma cache_size = -8192"
 
+/** A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. */
+const makeFile = (path: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    closeSync(openSync(path, "wx", 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+  }
+}
+
 const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true })
+  if (path !== ":memory:") makeFile(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(`pragma busy_timeout = ${busyMillis[use]}`)
