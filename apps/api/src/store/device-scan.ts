@@ -5,6 +5,7 @@ import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
+import { type FoundRows, cutToFit } from "./found-rows.ts"
 import { type LongWork, type Places, type Stint, longWork } from "./long-work.ts"
 import { type Tables, indexed } from "./migrations.ts"
 
@@ -49,12 +50,7 @@ export const isQuick = ({ filter, order, after, skip }: DeviceQuery): boolean =>
 /** Answers queries over any number of devices without keeping others from their turn for long. */
 export interface Scans {
   /** The first so many devices that a query asks for. */
-  readonly search: (
-    collection: Collection,
-    query: DeviceQuery,
-    most: number,
-    signal: AbortSignal
-  ) => Promise<ReadonlyArray<JsonRow>>
+  readonly search: (collection: Collection, query: DeviceQuery, most: number, signal: AbortSignal) => Promise<FoundRows>
   readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
 }
 
@@ -142,7 +138,7 @@ export const scansOf = (
   options: ScanOptions = {},
   work: LongWork = longWork(limitMillis, options)
 ): Scans => {
-  const { firstPiece = 50, largestPiece = 50_000, pieceBytes = 8 * 1_048_576, mostInHand = 10_000 } = options
+  const { firstPiece = 50, largestPiece = 50_000, pieceBytes = 4 * 1_048_576, mostInHand = 10_000 } = options
 
   /**
    * Calls `visit` with the devices of one piece after the other until it returns false, or none is left. What a piece
@@ -192,18 +188,18 @@ export const scansOf = (
     { filter, order, after }: DeviceQuery,
     most: number,
     stint: Stint
-  ): Promise<ReadonlyArray<JsonRow>> => {
-    const found: Array<JsonRow> = []
+  ): Promise<FoundRows> => {
+    let found: FoundRows = { rows: [], isCut: false }
     const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
     const start = after === undefined ? undefined : String(after[0])
     const mostBytes = pieceBytes / costOf(filter)
     await eachPiece(stretches, start, { stint, mostBytes }, async (devices) => {
       const rows = await ordered(devices, order)
         .select(["json", "hasUnknownMember"])
-        .limit(most - found.length)
+        .limit(most - found.rows.length)
         .execute()
-      found.push(...rows)
-      return found.length < most
+      found = cutToFit([...found.rows, ...rows])
+      return found.rows.length < most && !found.isCut
     })
     return found
   }
@@ -214,30 +210,31 @@ export const scansOf = (
     { filter, order, after }: DeviceQuery,
     most: number,
     stint: Stint
-  ): Promise<ReadonlyArray<JsonRow>> => {
-    let best: ReadonlyArray<{ readonly row: JsonRow; readonly place: Position }> = []
+  ): Promise<FoundRows> => {
+    interface Placed extends JsonRow {
+      readonly place: Position
+    }
+    let best: { readonly rows: ReadonlyArray<Placed>; readonly isCut: boolean } = { rows: [], isCut: false }
     const stretches = stretchesOf(kysely, collection, filter, false)
     const mostBytes = pieceBytes / costOf(filter)
     await eachPiece(stretches, undefined, { stint, mostBytes }, async (devices) => {
       const behind = after === undefined ? devices : startingBehind(devices, order, after)
-      const last = best.length === most ? best.at(-1) : undefined
+      // Behind the end of what fits are others already, so that nothing else belongs there.
+      const last = best.isCut || best.rows.length === most ? best.rows.at(-1) : undefined
       const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
       const rows = await ordered(better, order).select(["json", "hasUnknownMember"]).limit(most).execute()
       if (rows.length > 0) {
-        const placed = rows.map((row) => ({ row, place: positionOf(order, deviceIn(row.json)) }))
-        best = [...best, ...placed].toSorted((a, b) => comparePositions(order, a.place, b.place)).slice(0, most)
+        const placed = rows.map((row) => ({ ...row, place: positionOf(order, deviceIn(row.json)) }))
+        const sorted = [...best.rows, ...placed].toSorted((a, b) => comparePositions(order, a.place, b.place))
+        const fitting = cutToFit(sorted.slice(0, most))
+        best = { rows: fitting.rows, isCut: best.isCut || fitting.isCut }
       }
       return true
     })
-    return best.map(({ row }) => row)
+    return best
   }
 
-  const first = (
-    collection: Collection,
-    query: DeviceQuery,
-    most: number,
-    stint: Stint
-  ): Promise<ReadonlyArray<JsonRow>> =>
+  const first = (collection: Collection, query: DeviceQuery, most: number, stint: Stint): Promise<FoundRows> =>
     query.order[0]?.property === "id"
       ? firstById(collection, query, most, stint)
       : firstInOrder(collection, query, most, stint)
@@ -247,14 +244,17 @@ export const scansOf = (
       scan(collection, signal, async (stint) => {
         let { after, skip } = query
         // Those that are left out are found in parts, so that never more than one part is in memory.
-        while (skip > mostInHand) {
-          const part = await first(collection, { ...query, after }, mostInHand, stint)
-          const last = part.at(-1)
-          if (last === undefined || part.length < mostInHand) return []
+        for (;;) {
+          const isPart = skip > mostInHand
+          const { rows, isCut } = await first(collection, { ...query, after }, isPart ? mostInHand : skip + most, stint)
+          const last = rows.at(-1)
+          if (last === undefined || (!isCut && (!isPart || rows.length < mostInHand))) {
+            return { rows: isPart ? [] : rows.slice(skip), isCut: false }
+          }
+          if (rows.length > skip) return { rows: rows.slice(skip), isCut }
           after = positionOf(query.order, deviceIn(last.json))
-          skip -= mostInHand
+          skip -= rows.length
         }
-        return (await first(collection, { ...query, after }, skip + most, stint)).slice(skip)
       }),
     count: (collection, filter, signal) =>
       scan(collection, signal, async (stint) => {

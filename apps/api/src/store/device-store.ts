@@ -70,7 +70,8 @@ export interface DeviceStore {
   /** At most `size` devices whose ids come after `after`; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
   /**
-   * At most `size` devices that a query asks for, in its order. No snapshot where the store has to look at many: a device
+   * At most `size` devices that a query asks for, in its order, and fewer where their texts are long: a page ends with the
+   * device that fills it, and says that there are more. No snapshot where the store has to look at many: a device
    * that is written meanwhile is found as it was before or after. Fails when it takes too long, or when the `caller`, who
    * is asked for only then, has gone away.
    */

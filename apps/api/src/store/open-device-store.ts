@@ -20,6 +20,7 @@ import {
   standingCollection
 } from "./device-store.ts"
 import { groupCommit } from "./group-commit.ts"
+import { type FoundRows, fitting, foundAmong } from "./found-rows.ts"
 import { longWork } from "./long-work.ts"
 import { holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
@@ -154,10 +155,10 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     query: DeviceQuery,
     most: number,
     caller: () => AbortSignal
-  ): Promise<ReadonlyArray<JsonRow>> => {
+  ): Promise<FoundRows> => {
     const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
-      return (await statements.page(kysely, collection, String(after?.[0] ?? ""), most)).rows
+      return statements.page(kysely, collection, String(after?.[0] ?? ""), most)
     }
     if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
@@ -165,13 +166,14 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       .select(["json", "hasUnknownMember"])
       .limit(most)
       .$if(skip > 0, (devices) => devices.offset(skip))
-    return isQuick(query) ? rows.execute() : placed(collection, caller, () => rows.execute())
+    const found = async (): Promise<FoundRows> => foundAmong(await fitting(kysely, rows).execute())
+    return isQuick(query) ? found() : placed(collection, caller, found)
   }
 
   const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
     // One more tells whether there are more.
-    const rows = await rowsOf(collection, query, size + 1, caller)
-    return pageOf(rows.slice(0, size), rows.length > size)
+    const { rows, isCut } = await rowsOf(collection, query, size + 1, caller)
+    return pageOf(rows.slice(0, size), isCut || rows.length > size)
   }
 
   const page = (collection: Collection, after: string, size: number): Promise<DevicePage> =>

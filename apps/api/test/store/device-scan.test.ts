@@ -114,7 +114,12 @@ describe("a query that has to look at many devices", () => {
         let last: WholeDevice | undefined
         for (let more = true; more;) {
           const after = last && positionOf(asked, last)
-          const found = await scans.search(standing, { filter, order: asked, after, skip: 0 }, size + 1, signal)
+          const { rows: found } = await scans.search(
+            standing,
+            { filter, order: asked, after, skip: 0 },
+            size + 1,
+            signal
+          )
           const page = found.slice(0, size).map(({ json }) => deviceIn(json))
           seen.push(...page.map(({ id }) => id))
           last = page.at(-1) ?? last
