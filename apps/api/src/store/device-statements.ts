@@ -85,7 +85,10 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
     /** Keeps others from the row until the transaction ends; SQLite does that anyway, and has no words for it. */
     findToUpdate: (on: Kysely<Tables>, { tenant, metric }: Collection, id: string) =>
       findToUpdate(on, [tenant, metric, id]),
-    page: async (
+    page: (on: Kysely<Tables>, { tenant, metric }: Collection, after: string, limit: number) =>
+      page(on, [tenant, metric, after, limit]),
+    /** A page, or as much of it as fits. */
+    fittingPage: async (
       on: Kysely<Tables>,
       { tenant, metric }: Collection,
       after: string,

@@ -67,7 +67,7 @@ export interface DeviceStore {
   readonly findJson: (collection: Collection, id: string) => Promise<string | undefined>
   /** Another text after every write, whoever made it; `undefined` where that cannot be known, or not at the moment. */
   readonly version: () => string | undefined
-  /** At most `size` devices whose ids come after `after`; the empty text is before all. */
+  /** The first `size` devices whose ids come after `after`, however long they are; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
   /**
    * At most `size` devices that a query asks for, in its order, and fewer where their texts are long: a page ends with the

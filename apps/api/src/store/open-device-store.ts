@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { type WholeDevice, applyUpdate } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
@@ -37,6 +38,18 @@ const millisAtOnce = 4
 
 /** How many devices are in memory while many more are put into a collection. */
 const devicesInHand = 10_000
+
+const noPause = async (): Promise<void> => {}
+
+/** Gives everyone else their turn, when the last one was some milliseconds ago. */
+const pauses = (): (() => Promise<void>) => {
+  let last = performance.now()
+  return async () => {
+    if (performance.now() - last < millisAtOnce) return
+    await setImmediate()
+    last = performance.now()
+  }
+}
 
 /** Whether the metric is there, and stays until the end of the transaction. */
 const holds = async (transaction: Kysely<Tables>, { tenant, metric }: Collection): Promise<boolean> =>
@@ -111,7 +124,8 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     on: Kysely<Tables>,
     collection: Collection,
     devices: ReadonlyArray<WholeDevice>,
-    existing?: Existing
+    existing?: Existing,
+    pause: () => Promise<void> = noPause
   ): Promise<number> => {
     const sorted = devices.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     let changed = 0n
@@ -119,6 +133,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       const some = sorted.slice(from, from + devicesInStatement)
       const { numAffectedRows = 0n } = await statements.insert(on, collection, some, existing)
       changed += numAffectedRows
+      await pause()
     }
     return Number(changed)
   }
@@ -128,13 +143,15 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     collection: Collection,
     devices: AsyncIterable<WholeDevice>
   ): Promise<void> => {
+    const pause = pauses()
     let some: Array<WholeDevice> = []
     for await (const device of devices) {
+      await pause()
       if (some.push(device) < devicesInHand) continue
-      await insert(on, collection, some)
+      await insert(on, collection, some, undefined, pause)
       some = []
     }
-    await insert(on, collection, some)
+    await insert(on, collection, some, undefined, pause)
   }
 
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
@@ -158,7 +175,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   ): Promise<FoundRows> => {
     const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
-      return statements.page(kysely, collection, String(after?.[0] ?? ""), most)
+      return statements.fittingPage(kysely, collection, String(after?.[0] ?? ""), most)
     }
     if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
@@ -176,8 +193,10 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     return pageOf(rows.slice(0, size), isCut || rows.length > size)
   }
 
-  const page = (collection: Collection, after: string, size: number): Promise<DevicePage> =>
-    search(collection, { order: orderById, after: [after], skip: 0 }, size)
+  const page: DeviceStore["page"] = async (collection, after, size) => {
+    const { rows } = await statements.page(kysely, collection, after, size + 1)
+    return pageOf(rows.slice(0, size), rows.length > size)
+  }
 
   return {
     find: async (collection, id) => {
@@ -224,7 +243,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         let after = ""
         for (;;) {
           const begun = performance.now()
-          const { devices, more } = await page(collection, after, size)
+          const { devices, more } = await search(collection, { order: orderById, after: [after], skip: 0 }, size)
           yield* devices
           const last = devices.at(-1)
           if (!more || last === undefined) return

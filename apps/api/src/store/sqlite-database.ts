@@ -163,7 +163,8 @@ const sharedReads = (sqlite: DatabaseSync) => {
 export const sqliteDatabase = async <Tables>(
   path: string,
   use: Use,
-  queryLimitMillis: number
+  queryLimitMillis: number,
+  lockMillis = Math.min(patienceMillis.request, queryLimitMillis)
 ): Promise<Database<Tables>> => {
   const sqlite = await openSqlite(path, use)
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(sqlite) }) })
@@ -212,15 +213,34 @@ export const sqliteDatabase = async <Tables>(
     }
   }
 
-  const transact: Database<Tables>["transact"] = (work) =>
-    transactWithin(Math.min(patienceMillis.request, queryLimitMillis), work)
+  const transact: Database<Tables>["transact"] = (work) => transactWithin(lockMillis, work)
+
+  /** Transactions on connections of their own. */
+  const elsewhere = new WeakSet<Kysely<Tables>>()
+
+  /**
+   * On a connection of its own, so that reads go on beside it; writes wait as for another process. In memory there is one
+   * connection, for which reads wait, too.
+   */
+  const transactAlone: Database<Tables>["transactAlone"] = async (work) => {
+    if (path === ":memory:") return transactWithin(patienceMillis.alone, work)
+    const alone = await sqliteDatabase<Tables>(path, use, patienceMillis.alone, patienceMillis.alone)
+    try {
+      return await alone.transact((transaction) => {
+        elsewhere.add(transaction)
+        return work(transaction)
+      })
+    } finally {
+      await alone.close()
+    }
+  }
 
   /** Past Kysely, which takes three times as long as the statement of a single device. */
   const prepared = <Row>(query: CompiledQuery<Row>): Prepared<Tables, Row> => {
     const statement = adapted(sqlite.prepare(query.sql))
     return async (on, parameters) => {
       // Others wait for the end of a transaction in Kysely's line: they would see what may never be committed.
-      if (on === kysely && isWriting) return kysely.executeQuery({ ...query, parameters })
+      if ((on === kysely && isWriting) || elsewhere.has(on)) return on.executeQuery({ ...query, parameters })
       if (on === kysely && path !== ":memory:") reads.begin()
       if (statement.reader) return { rows: statement.all(parameters) as Array<Row> }
       return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) }
@@ -234,7 +254,7 @@ export const sqliteDatabase = async <Tables>(
     kysely,
     product: "SQLite",
     transact,
-    transactAlone: (work) => transactWithin(patienceMillis.alone, work),
+    transactAlone,
     prepared,
     version: () => (isWriting ? undefined : `${commits} ${String(dataVersion.get()?.["data_version"])}`),
     queryLimitMillis,

@@ -195,6 +195,23 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect(await opened.store.count(standing, undefined)).toBe(10_001)
   })
 
+  it("lets everything else have its turn while it is filled, and reads a file as it was before", async () => {
+    await using opened = await openedApp(kind, ["before"])
+    const filling = { isOver: false }
+    const filled = opened.store.refill("local", syntheticFleet({ size: 5_000, seed: 1 }))
+    const over = filled.then(() => (filling.isOver = true))
+    let [turns, reads] = [0, 0]
+    for (; !filling.isOver; turns++) {
+      // In memory there is but one connection, and a read waits for the transaction.
+      if (kind === "memory" || (await opened.store.find(standing, "before")) !== undefined) reads++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await over
+    expect(Math.min(turns, reads)).toBeGreaterThan(5)
+    expect(await opened.store.find(standing, "before")).toBeUndefined()
+    expect(await opened.store.count(standing, undefined)).toBe(5_000)
+  })
+
   it("finds nothing under an id that no device can have", async () => {
     await using opened = await openedApp(kind, ["a"])
     await opened.store.put(standing, [wholeDevice({ id: "a\u{10ffff}" })], "keep")
