@@ -6,7 +6,7 @@ import { type Position, comparePositions, positionOf, reversed } from "../graph/
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
 import { type FoundRows, cutToFit } from "./found-rows.ts"
-import { type LongWork, type Places, type Stint, longWork } from "./long-work.ts"
+import { type LongWork, type Places, type Stint, longWork, pieceMillis } from "./long-work.ts"
 import { type Tables, indexed } from "./migrations.ts"
 
 // SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
@@ -22,8 +22,6 @@ export interface ScanOptions extends Places {
   /** How many devices that a query leaves out are in memory at a time. */
   readonly mostInHand?: number
 }
-
-const pieceMillis = 4
 
 /** Whether an index leads to exactly the devices that a condition is true for, in the order of their ids. */
 const isServedByIndex = (filter: Filter): boolean => {

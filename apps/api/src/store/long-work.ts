@@ -3,6 +3,19 @@ import { QueryStopped } from "./database-trouble.ts"
 
 // What looks at many devices, of whichever tenant and in whichever store, shares a few places and takes turns in them.
 
+/** How long a piece of work may keep everything else in the process waiting, about. */
+export const pieceMillis = 4
+
+/** Gives everyone else their turn, when the last one was some milliseconds ago. */
+export const pauses = (): (() => Promise<void>) => {
+  let last = performance.now()
+  return async () => {
+    if (performance.now() - last < pieceMillis) return
+    await setImmediate()
+    last = performance.now()
+  }
+}
+
 /** How many may be, of all tenants together and of one. */
 interface Most {
   readonly inAll: number

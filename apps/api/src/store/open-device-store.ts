@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises"
 import { type WholeDevice, applyUpdate } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
@@ -22,8 +21,8 @@ import {
 } from "./device-store.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type FoundRows, fitting, foundAmong } from "./found-rows.ts"
-import { longWork } from "./long-work.ts"
-import { holdMetric, metricStore } from "./metric-store.ts"
+import { longWork, pauses, pieceMillis } from "./long-work.ts"
+import { deleteDevices, holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 import { openDatabase } from "./open-database.ts"
 
@@ -34,22 +33,11 @@ const waitsForever = (): AbortSignal => nobody
 /** Who goes through all devices has so many at first, and then as many as take so long. */
 const firstDevicesAtOnce = 50
 const mostDevicesAtOnce = 500
-const millisAtOnce = 4
 
 /** How many devices are in memory while many more are put into a collection. */
 const devicesInHand = 10_000
 
 const noPause = async (): Promise<void> => {}
-
-/** Gives everyone else their turn, when the last one was some milliseconds ago. */
-const pauses = (): (() => Promise<void>) => {
-  let last = performance.now()
-  return async () => {
-    if (performance.now() - last < millisAtOnce) return
-    await setImmediate()
-    last = performance.now()
-  }
-}
 
 /** Whether the metric is there, and stays until the end of the transaction. */
 const holds = async (transaction: Kysely<Tables>, { tenant, metric }: Collection): Promise<boolean> =>
@@ -249,7 +237,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
           if (!more || last === undefined) return
           after = last.id
           // What is done with each takes its time as well.
-          const times = Math.min(2, millisAtOnce / (performance.now() - begun))
+          const times = Math.min(2, pieceMillis / (performance.now() - begun))
           size = Math.max(1, Math.min(mostDevicesAtOnce, Math.floor(size * times)))
           await stint.turn()
         }
@@ -257,7 +245,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         stint.end()
       }
     },
-    metrics: metricStore(kysely, write),
+    metrics: metricStore(kysely, write, isSqlite ? database.transactAlone : write),
     put: (collection, devices, existing) => {
       // Each once: PostgreSQL does not let one statement touch a row twice.
       const inTurn = existing === "replace" ? devices : devices.toReversed()
@@ -275,7 +263,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     pageTokenKey: Buffer.from(secret.value, "base64url"),
     refill: (tenant, devices) =>
       database.transactAlone(async (transaction) => {
-        await transaction.deleteFrom("devices").where("tenant", "=", tenant).execute()
+        await deleteDevices(transaction, { tenant })
         await transaction.deleteFrom("metrics").where("tenant", "=", tenant).execute()
         await fill(transaction, standingCollection(tenant), devices)
       }),

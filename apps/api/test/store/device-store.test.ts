@@ -212,6 +212,27 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect(await opened.store.count(standing, undefined)).toBe(5_000)
   })
 
+  it("lets everything else have its turn while a metric with many devices is deleted, and leaves the others", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    for (const id of ["first", "mine", "zero"]) {
+      await opened.store.metrics.create("local", id)
+      await opened.store.put({ tenant: "local", metric: id }, [wholeDevice({ id: "b" })], "keep")
+    }
+    const many = Array.from({ length: 3_001 }, (_, index) => wholeDevice({ id: `d${index}` }))
+    await opened.store.put({ tenant: "local", metric: "mine" }, many, "keep")
+    const deleting = { isOver: false }
+    const over = opened.store.metrics.remove("local", "mine").then((removed) => {
+      deleting.isOver = true
+      return removed
+    })
+    let turns = 0
+    for (; !deleting.isOver; turns++) await new Promise((resolve) => setImmediate(resolve))
+    expect(await over).toBe(true)
+    expect(turns).toBeGreaterThan(2)
+    const left = ["first", "mine", "zero"].map((metric) => opened.store.count({ tenant: "local", metric }, undefined))
+    expect([await opened.store.count(standing, undefined), ...(await Promise.all(left))]).toEqual([1, 1, 0, 1])
+  })
+
   it("finds nothing under an id that no device can have", async () => {
     await using opened = await openedApp(kind, ["a"])
     await opened.store.put(standing, [wholeDevice({ id: "a\u{10ffff}" })], "keep")
