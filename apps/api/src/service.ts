@@ -14,6 +14,7 @@ import { type FaultScript, parseFaultScript } from "./rehearsal/fault-script.ts"
 import { createRehearsal } from "./rehearsal/rehearsal.ts"
 import { isLoopback, isLoopbackUrl } from "./settings/loopback.ts"
 import { type Settings, StartError, storeName } from "./settings/settings.ts"
+import { databaseTrouble } from "./store/database-trouble.ts"
 import { type DeviceStore, standingCollection } from "./store/device-store.ts"
 import { openDeviceStore } from "./store/open-device-store.ts"
 import { type Watching, startWatching } from "./watch/watching.ts"
@@ -46,11 +47,14 @@ export const httpServer = (app: Hono<Env>, limits: ServerOptions = serverLimits)
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+const unusable = (store: Settings["store"], error: unknown): StartError =>
+  new StartError(`cannot use the store ${storeName(store)}: ${reasonOf(error)}`, { cause: error })
+
 const openStore = async (store: Settings["store"]): Promise<DeviceStore> => {
   try {
     return await openDeviceStore(store)
   } catch (error) {
-    throw new StartError(`cannot use the store ${storeName(store)}: ${reasonOf(error)}`, { cause: error })
+    throw unusable(store, error)
   }
 }
 
@@ -157,7 +161,9 @@ export const startService = async (
   try {
     const fleet = { size: settings.fleet, seed: settings.fleetSeed }
     for (const tenant of isOpen ? [sharedTenant] : settings.tenants) {
-      await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet))
+      await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet)).catch((error: unknown) => {
+        throw databaseTrouble(error) === undefined ? error : unusable(settings.store, error)
+      })
     }
     const authentication = await authenticationFor(settings)
     const restore = () => seedFleet(store, fleet)

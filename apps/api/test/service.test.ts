@@ -90,8 +90,8 @@ describe("the service on a port", () => {
 
   it("takes a body of exactly 1 MiB", async () => {
     await using service = await started()
-    const frame = JSON.stringify({ model: "" })
-    const body = JSON.stringify({ model: "x".repeat(1_048_576 - frame.length) })
+    const frame = JSON.stringify({ model: "x", "@odata.etag": "" })
+    const body = JSON.stringify({ model: "x", "@odata.etag": "x".repeat(1_048_576 - frame.length) })
     expect(await sent(service.url, { "content-length": String(body.length) }, [body])).toEqual([200, undefined])
   })
 

@@ -47,8 +47,10 @@ export {
   type Limit,
   type PropertyKind,
   type Refusal,
+  isShortEnough,
   isStorable,
-  kindRules
+  kindRules,
+  longestText
 } from "./device/property-kind.ts"
 export {
   type Body,

@@ -223,9 +223,12 @@ export const deviceFilter = (text: string, { unknownMembers }: { readonly unknow
     const subject = textOf(first, name)
     if (one) {
       const { gives, valueFor } = ofText[name]
-      return subject.is === "operand"
-        ? { is: "operand", kind: gives, operand: { is: name, of: subject.operand }, name: `${name}(…)` }
-        : { is: "constant", literal: { ...subject.literal, value: valueFor(String(subject.literal.value)) } }
+      if (subject.is === "constant") {
+        return { is: "constant", literal: { ...subject.literal, value: valueFor(String(subject.literal.value)) } }
+      }
+      // What is folded already is no other when it is folded again.
+      const operand = subject.operand.is === name ? subject.operand : { is: name, of: subject.operand }
+      return { is: "operand", kind: gives, operand, name: `${name}(…)` }
     }
     const part = second === undefined ? subject : textOf(second, name)
     if (subject.is !== "operand" || part.is !== "constant") {

@@ -9,6 +9,7 @@ import { serviceRoutes } from "../http/service-document.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 import { deviceRoutes } from "./devices.ts"
 import { contentEtag, noEtag } from "./etag.ts"
+import { sharedFigures } from "./figures.ts"
 import { metricRoutes } from "./metrics.ts"
 import { reportRoutes } from "./reports.ts"
 import { troubleOf } from "./store-trouble.ts"
@@ -26,25 +27,29 @@ export interface StoreBackendOptions {
 }
 
 /** The devices of a store behind the routes. */
-export const storeBackend = ({ store, log = silent, etag = false }: StoreBackendOptions): Backend => ({
-  routes: (version, dispatch) =>
-    new Hono<Env>()
-      .route("/", serviceRoutes(version))
-      .route("/", metricRoutes(version, store))
-      .route("/", deviceRoutes(version, store, etag ? contentEtag : noEtag))
-      .route("/", reportRoutes(version, store))
-      .route(
-        "/",
-        batchRoutes(version, () => dispatch)
-      ),
-  ready: async (c) => {
-    try {
-      await store.ping()
-    } catch (err) {
-      log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
-      throw new ApiError("serviceNotAvailable", "The store does not answer.")
-    }
-  },
-  troubleOf,
-  isGateway: false
-})
+export const storeBackend = ({ store, log = silent, etag = false }: StoreBackendOptions): Backend => {
+  // For both versions: they count the same.
+  const figuresOf = sharedFigures(store)
+  return {
+    routes: (version, dispatch) =>
+      new Hono<Env>()
+        .route("/", serviceRoutes(version))
+        .route("/", metricRoutes(version, store))
+        .route("/", deviceRoutes(version, store, etag ? contentEtag : noEtag))
+        .route("/", reportRoutes(version, store, figuresOf))
+        .route(
+          "/",
+          batchRoutes(version, () => dispatch)
+        ),
+    ready: async (c) => {
+      try {
+        await store.ping()
+      } catch (err) {
+        log.error({ err, requestId: c.get("requestId") }, "the store does not answer")
+        throw new ApiError("serviceNotAvailable", "The store does not answer.")
+      }
+    },
+    troubleOf,
+    isGateway: false
+  }
+}

@@ -82,6 +82,20 @@ const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record
   }
 }
 
+/** All of a request that changes its list, and no more: what else a caller sends makes no other answer. */
+const askedOf = (c: Context<Env>): string => {
+  const { level, ieee754Compatible } = acceptedOf(c.req.header("accept"))
+  const preferences = preferencesOf(c.req.header("prefer"))
+  const { size, preferenceApplied } = pageSize(undefined, preferences)
+  return JSON.stringify([
+    c.req.url,
+    level,
+    ieee754Compatible,
+    preferenceApplied ? size : null,
+    preferences.has(includeUnknownMembers)
+  ])
+}
+
 const collectionFor = async (c: Context<Env>, store: DeviceStore, metricId: string): Promise<Collection> => {
   await requireMetric(store, c.get("tenant"), metricId)
   return collectionOf(c.get("tenant"), metricId)
@@ -182,8 +196,7 @@ export const deviceRoutes = (version: GraphVersion, store: DeviceStore, etagOf: 
 
   return new Hono<Env>()
     .get(patternOf("devices"), async (c) => {
-      const asked = [c.get("tenant"), c.req.url, c.req.header("accept") ?? "", c.req.header("prefer") ?? ""]
-      const { body, headers, nextLink: link } = await recent(JSON.stringify(asked), () => list(c))
+      const { body, headers, nextLink: link } = await recent(c.get("tenant"), askedOf(c), () => list(c))
       if (link !== undefined) c.set("nextLink", link)
       return replyJson(c, 200, body, headers)
     })

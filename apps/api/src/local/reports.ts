@@ -13,17 +13,8 @@ import { ApiError } from "../http/api-error.ts"
 import type { Env } from "../http/env.ts"
 import { reply } from "../http/reply.ts"
 import { otherMethods, patternOf } from "../http/router.ts"
-import { type DeviceStore, standingCollection } from "../store/device-store.ts"
-
-/** The figures of a tenant's devices, counted one device after the other: as many as there are, in little memory. */
-const figuresOf = async (store: DeviceStore, tenant: string): Promise<FleetFigures> => {
-  // Imported with the first report: a start has no use for it.
-  const { fleetFigures } = await import("@workanywhere/domain/figures")
-  const figures = fleetFigures({ asOf: new Date().toISOString().slice(0, 10) })
-  const tally = figures.empty()
-  for await (const device of store.all(standingCollection(tenant))) figures.add(tally, device)
-  return figures.result(tally)
-}
+import type { DeviceStore } from "../store/device-store.ts"
+import type { FiguresOf } from "./figures.ts"
 
 /** What a model's row is sorted by; a page starts behind one of these. No name holds a NUL: it cannot be stored. */
 const placeOf = ({ manufacturer, model }: ModelPerformance): string => `${manufacturer ?? ""}\0${model ?? ""}`
@@ -43,14 +34,18 @@ const projected = (row: object, selected: ReadonlyArray<string> | undefined): ob
 const selectIn = (c: Context<Env>, type: ReportType) => selectedOf(queryOptions(c.req.url, ["select"]).select, type)
 
 /** The routes of the reports under one root. All are about the devices that the standing metrics show. */
-export const reportRoutes = (version: GraphVersion, store: DeviceStore): Hono<Env> => {
+export const reportRoutes = (
+  version: GraphVersion,
+  { pageTokenKey }: Pick<DeviceStore, "pageTokenKey">,
+  figuresOf: FiguresOf
+): Hono<Env> => {
   const context = (c: Context<Env>, of: string, selected: ReadonlyArray<string> | undefined): string =>
     `${rootOf(c, version)}/$metadata#${of}${selected === undefined ? "" : `(${selected.join(",")})`}`
 
   return new Hono<Env>()
     .get(patternOf("readiness"), async (c) => {
       const selected = selectIn(c, readinessType)
-      const { hardwareReadiness } = await figuresOf(store, c.get("tenant"))
+      const { hardwareReadiness } = await figuresOf(c.get("tenant"), c.req.raw.signal)
       return reply(c, 200, {
         "@odata.context": `${context(c, readinessPath, selected)}/$entity`,
         "@odata.type": `#microsoft.graph.${readinessType}`,
@@ -63,9 +58,9 @@ export const reportRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
       const options = queryOptions(c.req.url, ["select", "skiptoken", "top"])
       const selected = selectedOf(options.select, modelType)
       const { size, preferenceApplied } = pageSize(options.top, preferencesOf(c.req.header("prefer")))
-      const tokens = pageTokens(store.pageTokenKey, [c.get("tenant"), modelsPath, ...continuedOptions(options)])
+      const tokens = pageTokens(pageTokenKey, [c.get("tenant"), modelsPath, ...continuedOptions(options)])
       const after = String(startOfPage(options.skiptoken, tokens)?.[0] ?? "")
-      const rows = modelRows(await figuresOf(store, c.get("tenant"))).filter(({ place }) => place > after)
+      const rows = modelRows(await figuresOf(c.get("tenant"), c.req.raw.signal)).filter(({ place }) => place > after)
       const last = rows.slice(0, size).at(-1)
       const page: Page<object> = {
         "@odata.context": context(c, modelsPath, selected),
@@ -81,7 +76,7 @@ export const reportRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
     .get(patternOf("model"), async (c) => {
       const id = c.req.param("modelId")
       const selected = selectIn(c, modelType)
-      const found = modelRows(await figuresOf(store, c.get("tenant"))).find(({ row }) => row.id === id)
+      const found = modelRows(await figuresOf(c.get("tenant"), c.req.raw.signal)).find(({ row }) => row.id === id)
       if (found === undefined) throw new ApiError("ResourceNotFound", `There is no model with the id '${id}'.`)
       return reply(c, 200, {
         "@odata.context": `${context(c, modelsPath, selected)}/$entity`,
@@ -93,7 +88,7 @@ export const reportRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
 
     .get(patternOf("summary"), async (c) => {
       const selected = selectIn(c, summaryType)
-      const { devicesSummary } = await figuresOf(store, c.get("tenant"))
+      const { devicesSummary } = await figuresOf(c.get("tenant"), c.req.raw.signal)
       return reply(c, 200, {
         "@odata.context": context(c, `microsoft.graph.${summaryType}`, selected),
         "@odata.type": `#microsoft.graph.${summaryType}`,

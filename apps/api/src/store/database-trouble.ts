@@ -1,14 +1,18 @@
 /** What keeps a database from its work without anybody's fault in a request; `abandoned` by who asked. */
-export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "tooLong" | "abandoned"
+export type DatabaseTrouble = "full" | "readOnly" | "busy" | "unreachable" | "damaged" | "tooLong" | "abandoned"
 
 /** A query that was given up before it was answered; see {@link DatabaseTrouble} for why. */
 export class QueryStopped extends Error {
   override readonly name = "QueryStopped"
   readonly why: Extract<DatabaseTrouble, "tooLong" | "busy" | "abandoned">
 
-  constructor(why: QueryStopped["why"]) {
+  /** The limit that it met, in a sentence for who asked; `undefined` where the kind of trouble says it. */
+  readonly limit: string | undefined
+
+  constructor(why: QueryStopped["why"], limit?: string) {
     super(`a query was stopped: ${why}`)
     this.why = why
+    this.limit = limit
   }
 }
 
@@ -17,8 +21,10 @@ const sqliteTroubles: Readonly<Record<number, DatabaseTrouble>> = {
   5: "busy",
   8: "readOnly",
   10: "unreachable",
+  11: "damaged",
   13: "full",
-  14: "unreachable"
+  14: "unreachable",
+  26: "damaged"
 }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html, by code or by class
@@ -28,6 +34,8 @@ const postgresTroubles: Readonly<Record<string, DatabaseTrouble>> = {
   "40": "busy",
   53100: "full",
   "53": "busy",
+  XX001: "damaged",
+  XX002: "damaged",
   55006: "busy",
   "55P03": "busy",
   57: "unreachable",

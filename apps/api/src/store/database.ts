@@ -15,7 +15,10 @@ export interface Database<Tables> {
    * work; in PostgreSQL only that on the rows which it has locked.
    */
   readonly transact: <A>(work: (transaction: Kysely<Tables>) => Promise<A>) => Promise<A>
-  /** As `transact`, and while no other work that was given to this runs, in this process or another. */
+  /**
+   * As `transact`, and while no other work that was given to this runs, in this process or another. For what takes long:
+   * it waits longer until it may begin, and reads go on beside it, except in a SQLite database in memory.
+   */
   readonly transactAlone: Database<Tables>["transact"]
   /** Readies a statement that will run often: it is parsed and planned once for each connection. */
   readonly prepared: <Row>(query: CompiledQuery<Row>) => Prepared<Tables, Row>

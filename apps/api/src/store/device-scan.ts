@@ -1,30 +1,27 @@
-import { setImmediate } from "node:timers/promises"
 import { propertyNames } from "@workanywhere/domain"
-import type { Kysely } from "kysely"
-import type { Filter } from "../graph/device-filter.ts"
+import { type Kysely, sql } from "kysely"
+import type { Filter, Operand } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
-import { QueryStopped } from "./database-trouble.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
+import { type FoundRows, cutToFit } from "./found-rows.ts"
+import { type LongWork, type Places, type Stint, longWork, pieceMillis } from "./long-work.ts"
 import { type Tables, indexed } from "./migrations.ts"
 
 // SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
 // with time for everyone else in between.
 
 /** How scans go about it; what is left out is as a service has it. */
-export interface ScanOptions {
+export interface ScanOptions extends Places {
   /** How many devices the first piece looks at; later ones as many as take about {@link pieceMillis}. */
   readonly firstPiece?: number
   readonly largestPiece?: number
+  /** How many bytes of devices a piece looks at, times the functions of its filter: what `node:sqlite` may hold of them. */
+  readonly pieceBytes?: number
   /** How many devices that a query leaves out are in memory at a time. */
   readonly mostInHand?: number
-  /** How many scans may be under way. */
-  readonly mostScans?: number
 }
-
-const pieceMillis = 4
-const smallestPiece = 100
 
 /** Whether an index leads to exactly the devices that a condition is true for, in the order of their ids. */
 const isServedByIndex = (filter: Filter): boolean => {
@@ -51,13 +48,31 @@ export const isQuick = ({ filter, order, after, skip }: DeviceQuery): boolean =>
 /** Answers queries over any number of devices without keeping others from their turn for long. */
 export interface Scans {
   /** The first so many devices that a query asks for. */
-  readonly search: (
-    collection: Collection,
-    query: DeviceQuery,
-    most: number,
-    signal: AbortSignal
-  ) => Promise<ReadonlyArray<JsonRow>>
+  readonly search: (collection: Collection, query: DeviceQuery, most: number, signal: AbortSignal) => Promise<FoundRows>
   readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
+}
+
+const functionsIn = (operand: Operand): number => (operand.is === "property" ? 0 : 1 + functionsIn(operand.of))
+
+/** How often a filter goes through the texts of a device, at most; and once they are read. */
+const costOf = (filter: Filter | undefined): number => {
+  switch (filter?.is) {
+    case undefined:
+    case "member":
+      return 1
+    case "all":
+    case "any":
+      return filter.of.reduce((cost, part) => cost + costOf(part), 1)
+    case "not":
+      return costOf(filter.of)
+    case "holds":
+    case "among":
+      return 1 + functionsIn(filter.operand)
+    case "same":
+      return 1 + functionsIn(filter.left) + functionsIn(filter.right)
+    case "ordered":
+      return 1 + functionsIn(filter.left) + (typeof filter.right === "object" ? functionsIn(filter.right) : 0)
+  }
 }
 
 /** Stretches of a collection's ids; only of those that an index leads to, where one does. */
@@ -85,6 +100,17 @@ const stretchesOf = (
         .offset(size - 1)
       return (await last.executeTakeFirst())?.id
     },
+    /** How many bytes the JSON of the first so many devices is, without reading it. */
+    bytesOf: async (after: string | undefined, size: number): Promise<number> => {
+      const first = behind(after)
+        .select(sql<number>`octet_length(json)`.as("bytes"))
+        .limit(size)
+      const { total } = await kysely
+        .selectFrom(first.as("first"))
+        .select(({ fn }) => fn.sum<number | null>("bytes").as("total"))
+        .executeTakeFirstOrThrow()
+      return total ?? 0
+    },
     /**
      * Of a stretch, the devices that the filter is true for. By its ends and not by a number: another process can write
      * between the two statements, and then neither a device more nor one less belongs to it.
@@ -103,58 +129,54 @@ const stretchesOf = (
 
 type Stretches = ReturnType<typeof stretchesOf>
 
-/** What ends a scan early. */
-interface Limits {
-  /** By the monotonic clock, in milliseconds. */
-  readonly until: number
-  readonly signal: AbortSignal
-}
-
 /** Scans of a database, which take turns with each other and with everything else in the process. */
 export const scansOf = (
   kysely: Kysely<Tables>,
   limitMillis: number,
-  { firstPiece = 1_000, largestPiece = 50_000, mostInHand = 10_000, mostScans = 50 }: ScanOptions = {}
+  options: ScanOptions = {},
+  work: LongWork = longWork(limitMillis, options)
 ): Scans => {
-  let under = 0
-  let line = Promise.resolve()
+  const { firstPiece = 50, largestPiece = 50_000, pieceBytes = 4 * 1_048_576, mostInHand = 10_000 } = options
 
-  /** Resolves when everything that waited for the process, requests and other scans, has had its turn. */
-  const turn = (): Promise<void> => {
-    const mine = line.then(() => setImmediate())
-    line = mine
-    return mine
-  }
-
-  /** Calls `visit` with the devices of one piece after the other until it returns false, or none is left. */
+  /**
+   * Calls `visit` with the devices of one piece after the other until it returns false, or none is left. What a piece
+   * costs is known of the one before; and of its own devices, how long they are: a few can be as long as a thousand others.
+   */
   const eachPiece = async (
     stretches: Stretches,
     first: string | undefined,
-    limits: Limits,
+    { stint, mostBytes }: { readonly stint: Stint; readonly mostBytes: number },
     visit: (devices: ReturnType<Stretches["devices"]>) => Promise<boolean>
   ): Promise<void> => {
     let size = firstPiece
     let after = first
     for (;;) {
-      await turn()
+      await stint.turn()
       const begun = performance.now()
-      if (begun > limits.until) throw new QueryStopped("tooLong")
-      if (limits.signal.aborted) throw new QueryStopped("abandoned")
+      if (mostBytes < Infinity) {
+        for (let bytes = Infinity; size > 1 && bytes > mostBytes;) {
+          bytes = await stretches.bytesOf(after, size)
+          if (bytes > mostBytes) size = Math.max(1, Math.floor((size * mostBytes) / bytes))
+        }
+      }
       const end = await stretches.endOf(after, size)
       if (!(await visit(stretches.devices(after, end))) || end === undefined) return
       after = end
-      const times = Math.min(2, Math.max(0.5, pieceMillis / (performance.now() - begun)))
-      size = Math.min(largestPiece, Math.max(Math.min(firstPiece, smallestPiece), Math.floor(size * times)))
+      const times = Math.min(2, pieceMillis / (performance.now() - begun))
+      size = Math.min(largestPiece, Math.max(1, Math.floor(size * times)))
     }
   }
 
-  const scan = async <A>(signal: AbortSignal, work: (limits: Limits) => Promise<A>): Promise<A> => {
-    if (under === mostScans) throw new QueryStopped("busy")
-    under += 1
+  const scan = async <A>(
+    { tenant }: Collection,
+    signal: AbortSignal,
+    look: (stint: Stint) => Promise<A>
+  ): Promise<A> => {
+    const stint = await work(tenant, signal)
     try {
-      return await work({ until: performance.now() + limitMillis, signal })
+      return await look(stint)
     } finally {
-      under -= 1
+      stint.end()
     }
   }
 
@@ -163,18 +185,19 @@ export const scansOf = (
     collection: Collection,
     { filter, order, after }: DeviceQuery,
     most: number,
-    limits: Limits
-  ): Promise<ReadonlyArray<JsonRow>> => {
-    const found: Array<JsonRow> = []
+    stint: Stint
+  ): Promise<FoundRows> => {
+    let found: FoundRows = { rows: [], isCut: false }
     const stretches = stretchesOf(kysely, collection, filter, order[0]?.descending === true)
     const start = after === undefined ? undefined : String(after[0])
-    await eachPiece(stretches, start, limits, async (devices) => {
+    const mostBytes = pieceBytes / costOf(filter)
+    await eachPiece(stretches, start, { stint, mostBytes }, async (devices) => {
       const rows = await ordered(devices, order)
         .select(["json", "hasUnknownMember"])
-        .limit(most - found.length)
+        .limit(most - found.rows.length)
         .execute()
-      found.push(...rows)
-      return found.length < most
+      found = cutToFit([...found.rows, ...rows])
+      return found.rows.length < most && !found.isCut
     })
     return found
   }
@@ -184,51 +207,60 @@ export const scansOf = (
     collection: Collection,
     { filter, order, after }: DeviceQuery,
     most: number,
-    limits: Limits
-  ): Promise<ReadonlyArray<JsonRow>> => {
-    let best: ReadonlyArray<{ readonly row: JsonRow; readonly place: Position }> = []
-    await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+    stint: Stint
+  ): Promise<FoundRows> => {
+    interface Placed extends JsonRow {
+      readonly place: Position
+    }
+    let best: { readonly rows: ReadonlyArray<Placed>; readonly isCut: boolean } = { rows: [], isCut: false }
+    const stretches = stretchesOf(kysely, collection, filter, false)
+    const mostBytes = pieceBytes / costOf(filter)
+    await eachPiece(stretches, undefined, { stint, mostBytes }, async (devices) => {
       const behind = after === undefined ? devices : startingBehind(devices, order, after)
-      const last = best.length === most ? best.at(-1) : undefined
+      // Behind the end of what fits are others already, so that nothing else belongs there.
+      const last = best.isCut || best.rows.length === most ? best.rows.at(-1) : undefined
       const better = last === undefined ? behind : startingBehind(behind, reversed(order), last.place)
       const rows = await ordered(better, order).select(["json", "hasUnknownMember"]).limit(most).execute()
       if (rows.length > 0) {
-        const placed = rows.map((row) => ({ row, place: positionOf(order, deviceIn(row.json)) }))
-        best = [...best, ...placed].toSorted((a, b) => comparePositions(order, a.place, b.place)).slice(0, most)
+        const placed = rows.map((row) => ({ ...row, place: positionOf(order, deviceIn(row.json)) }))
+        const sorted = [...best.rows, ...placed].toSorted((a, b) => comparePositions(order, a.place, b.place))
+        const fitting = cutToFit(sorted.slice(0, most))
+        best = { rows: fitting.rows, isCut: best.isCut || fitting.isCut }
       }
       return true
     })
-    return best.map(({ row }) => row)
+    return best
   }
 
-  const first = (
-    collection: Collection,
-    query: DeviceQuery,
-    most: number,
-    limits: Limits
-  ): Promise<ReadonlyArray<JsonRow>> =>
+  const first = (collection: Collection, query: DeviceQuery, most: number, stint: Stint): Promise<FoundRows> =>
     query.order[0]?.property === "id"
-      ? firstById(collection, query, most, limits)
-      : firstInOrder(collection, query, most, limits)
+      ? firstById(collection, query, most, stint)
+      : firstInOrder(collection, query, most, stint)
 
   return {
     search: (collection, query, most, signal) =>
-      scan(signal, async (limits) => {
+      scan(collection, signal, async (stint) => {
         let { after, skip } = query
         // Those that are left out are found in parts, so that never more than one part is in memory.
-        while (skip > mostInHand) {
-          const part = await first(collection, { ...query, after }, mostInHand, limits)
-          const last = part.at(-1)
-          if (last === undefined || part.length < mostInHand) return []
+        for (;;) {
+          const isPart = skip > mostInHand
+          const { rows, isCut } = await first(collection, { ...query, after }, isPart ? mostInHand : skip + most, stint)
+          const last = rows.at(-1)
+          if (last === undefined || (!isCut && (!isPart || rows.length < mostInHand))) {
+            return { rows: isPart ? [] : rows.slice(skip), isCut: false }
+          }
+          if (rows.length > skip) return { rows: rows.slice(skip), isCut }
           after = positionOf(query.order, deviceIn(last.json))
-          skip -= mostInHand
+          skip -= rows.length
         }
-        return (await first(collection, { ...query, after }, skip + most, limits)).slice(skip)
       }),
     count: (collection, filter, signal) =>
-      scan(signal, async (limits) => {
+      scan(collection, signal, async (stint) => {
         let counted = 0
-        await eachPiece(stretchesOf(kysely, collection, filter, false), undefined, limits, async (devices) => {
+        const stretches = stretchesOf(kysely, collection, filter, false)
+        // All are counted without a look at any.
+        const mostBytes = filter === undefined ? Infinity : pieceBytes / costOf(filter)
+        await eachPiece(stretches, undefined, { stint, mostBytes }, async (devices) => {
           const { total } = await devices
             .select(({ fn }) => fn.countAll<number>().as("total"))
             .executeTakeFirstOrThrow()

@@ -1,8 +1,9 @@
 import { type WholeDevice, propertyNames } from "@workanywhere/domain"
-import type { CompiledQuery, Kysely } from "kysely"
+import { type CompiledQuery, type Kysely, sql } from "kysely"
 import type { Database, Prepared } from "./database.ts"
 import { hasUnknownMember, jsonOf } from "../graph/device-json.ts"
 import type { Collection, Existing, JsonRow } from "./device-store.ts"
+import { type FoundRows, fitting, foundAmong, mostFoundBytes } from "./found-rows.ts"
 import { type DeviceRow, type Stored, type Tables, indexed } from "./migrations.ts"
 
 const columnsOf = (device: WholeDevice, json = jsonOf(device)): Omit<DeviceRow, "tenant" | "metric"> => ({
@@ -27,8 +28,14 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
   const one = collection.where("id", "=", "").select(["json", "hasUnknownMember"]).compile()
   const find = prepared(one)
   const findToUpdate = prepared(product === "SQLite" ? one : { ...one, sql: `${one.sql} for update` })
-  const page = prepared(
-    collection.where("id", ">", "").select(["json", "hasUnknownMember"]).orderBy("id").limit(0).compile()
+  const firstBehind = collection.where("id", ">", "").select(["json", "hasUnknownMember"]).orderBy("id").limit(0)
+  const page = prepared(firstBehind.compile())
+  const fittingPage = prepared(fitting(kysely, firstBehind).compile())
+  const bytesOfPage = prepared(
+    kysely
+      .selectFrom(firstBehind.as("page"))
+      .select(sql<number | null>`sum(octet_length(json))`.as("bytes"))
+      .compile()
   )
   const updateOf = (columns: ReadonlyArray<Column>) =>
     prepared(
@@ -80,6 +87,21 @@ export const statementsFor = ({ kysely, product, prepared }: Database<Tables>) =
       findToUpdate(on, [tenant, metric, id]),
     page: (on: Kysely<Tables>, { tenant, metric }: Collection, after: string, limit: number) =>
       page(on, [tenant, metric, after, limit]),
+    /** A page, or as much of it as fits. */
+    fittingPage: async (
+      on: Kysely<Tables>,
+      { tenant, metric }: Collection,
+      after: string,
+      limit: number
+    ): Promise<FoundRows> => {
+      const parameters = [tenant, metric, after, limit]
+      // SQLite asks twice in a third of the time that the other statement takes it; PostgreSQL is far away.
+      if (product === "SQLite") {
+        const [sum] = (await bytesOfPage(on, parameters)).rows
+        if ((sum?.bytes ?? 0) <= mostFoundBytes) return { rows: (await page(on, parameters)).rows, isCut: false }
+      }
+      return foundAmong((await fittingPage(on, parameters)).rows)
+    },
     /** Gives what was written. */
     update: async (
       on: Kysely<Tables>,

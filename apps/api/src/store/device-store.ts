@@ -67,10 +67,11 @@ export interface DeviceStore {
   readonly findJson: (collection: Collection, id: string) => Promise<string | undefined>
   /** Another text after every write, whoever made it; `undefined` where that cannot be known, or not at the moment. */
   readonly version: () => string | undefined
-  /** At most `size` devices whose ids come after `after`; the empty text is before all. */
+  /** The first `size` devices whose ids come after `after`, however long they are; the empty text is before all. */
   readonly page: (collection: Collection, after: string, size: number) => Promise<DevicePage>
   /**
-   * At most `size` devices that a query asks for, in its order. No snapshot where the store has to look at many: a device
+   * At most `size` devices that a query asks for, in its order, and fewer where their texts are long: a page ends with the
+   * device that fills it, and says that there are more. No snapshot where the store has to look at many: a device
    * that is written meanwhile is found as it was before or after. Fails when it takes too long, or when the `caller`, who
    * is asked for only then, has gone away.
    */
@@ -94,9 +95,9 @@ export interface DeviceStore {
   readonly remove: (collection: Collection, id: string, expected?: Expectation) => Promise<Written>
   /**
    * Every device of a collection, in the order of the keys, with little in memory and time for others in between. No
-   * snapshot: a device that is written meanwhile comes as it was before or after.
+   * snapshot: a device that is written meanwhile comes as it was before or after. Fails as `search` does.
    */
-  readonly all: (collection: Collection) => AsyncIterable<WholeDevice>
+  readonly all: (collection: Collection, caller?: () => AbortSignal) => AsyncIterable<WholeDevice>
   readonly metrics: MetricStore
   /**
    * Puts devices into a collection, all or none, and says how many: one that is there already is replaced as a whole,

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel"
 import { setImmediate } from "node:timers"
+import { databaseTrouble } from "./database-trouble.ts"
 
 interface Job<Transaction> {
   readonly write: (transaction: Transaction) => Promise<unknown>
@@ -26,7 +27,8 @@ const tellOfCommit = (writes: number): void => {
  * Makes writes that come at the same time share one transaction, in the order they came: flushing to disk is what a
  * durable write costs, and a hundred of them then cost one flush. A promise settles only after the commit. When one
  * write fails, the group is rolled back and each of its writes runs again by itself, so that only the one at fault
- * fails; a write must therefore do nothing outside of its transaction.
+ * fails; a write must therefore do nothing outside of its transaction. When the database is busy with others for longer
+ * than a transaction waits, all of the group fail together.
  */
 export const groupCommit = <Transaction>(
   transact: <A>(work: (transaction: Transaction) => Promise<A>) => Promise<A>
@@ -62,8 +64,10 @@ export const groupCommit = <Transaction>(
       const [first] = group
       if (first !== undefined && group.length === 1) await alone(first)
       else {
-        await together(group).catch(async () => {
-          for (const job of group) await alone(job)
+        await together(group).catch(async (error: unknown) => {
+          // It never began, and each by itself would wait as long for the same.
+          if (databaseTrouble(error) === "busy") for (const { reject } of group) reject(error)
+          else for (const job of group) await alone(job)
         })
       }
     }

@@ -1,7 +1,9 @@
 import {
   type KeyedDevice,
   type WholeDevice,
+  isShortEnough,
   isStorable,
+  longestText,
   readDeviceLineBatches,
   wholeDevice
 } from "@workanywhere/domain"
@@ -61,8 +63,9 @@ const unstorable = (device: KeyedDevice): string | undefined => {
   }
   for (const name in device) {
     const value: unknown = Reflect.get(device, name)
-    if (typeof value === "string" && !isStorable(value))
-      return `${name}: a NUL or half a surrogate pair cannot be stored`
+    if (typeof value !== "string") continue
+    if (!isShortEnough(value)) return `${name}: expected at most ${longestText} characters`
+    if (!isStorable(value)) return `${name}: a NUL or half a surrogate pair cannot be stored`
   }
   return undefined
 }

@@ -1,7 +1,8 @@
 import { standingMetrics } from "@workanywhere/domain"
-import type { Kysely } from "kysely"
+import { type Kysely, sql } from "kysely"
 import { compareTexts } from "../graph/device-order.ts"
 import { isStanding } from "../graph/metric.ts"
+import { pauses } from "./long-work.ts"
 import type { Tables } from "./migrations.ts"
 
 /** Part of a tenant's metrics, in the order of the ids. */
@@ -36,11 +37,40 @@ export const holdMetric = async (transaction: Kysely<Tables>, tenant: string, id
   return numUpdatedRows > 0n
 }
 
-/** The metrics in an open database; `write` runs work as a transaction. */
-export const metricStore = (
-  kysely: Kysely<Tables>,
-  write: <A>(work: (transaction: Kysely<Tables>) => Promise<A>) => Promise<A>
-): MetricStore => ({
+const devicesInStretch = 200
+
+/**
+ * Deletes the devices of a tenant, or of one of its metrics, in stretches with a pause behind each: SQLite keeps everyone
+ * waiting for as long as one statement takes.
+ */
+export const deleteDevices = async (
+  transaction: Kysely<Tables>,
+  { tenant, metric }: { readonly tenant: string; readonly metric?: string }
+): Promise<void> => {
+  const pause = pauses()
+  const ofTenant = transaction.selectFrom("devices").where("tenant", "=", tenant)
+  const those = metric === undefined ? ofTenant : ofTenant.where("metric", "=", metric)
+  const ends = those.select(["metric", "id"]).orderBy("metric").orderBy("id")
+  for (;;) {
+    const end = await ends
+      .limit(1)
+      .offset(devicesInStretch - 1)
+      .executeTakeFirst()
+    await transaction
+      .deleteFrom("devices")
+      .where("tenant", "=", tenant)
+      .$if(metric !== undefined, (devices) => devices.where("metric", "=", String(metric)))
+      .$if(end !== undefined, (devices) => devices.where(sql<boolean>`(metric, id) <= (${end?.metric}, ${end?.id})`))
+      .execute()
+    if (end === undefined) return
+    await pause()
+  }
+}
+
+type Transact = <A>(work: (transaction: Kysely<Tables>) => Promise<A>) => Promise<A>
+
+/** The metrics in an open database; `write` runs work as a transaction, `writeLong` what can take long. */
+export const metricStore = (kysely: Kysely<Tables>, write: Transact, writeLong: Transact): MetricStore => ({
   has: async (tenant, id) => {
     if (isStanding(id)) return true
     const metrics = kysely.selectFrom("metrics").where("tenant", "=", tenant).where("id", "=", id)
@@ -71,14 +101,14 @@ export const metricStore = (
     return numInsertedOrUpdatedRows > 0n
   },
   remove: (tenant, id) =>
-    write(async (transaction) => {
+    writeLong(async (transaction) => {
       const { numDeletedRows } = await transaction
         .deleteFrom("metrics")
         .where("tenant", "=", tenant)
         .where("id", "=", id)
         .executeTakeFirst()
       if (numDeletedRows === 0n) return false
-      await transaction.deleteFrom("devices").where("tenant", "=", tenant).where("metric", "=", id).execute()
+      await deleteDevices(transaction, { tenant, metric: id })
       return true
     })
 })

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises"
 import { type WholeDevice, applyUpdate } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import type { Filter } from "../graph/device-filter.ts"
@@ -21,7 +20,9 @@ import {
   standingCollection
 } from "./device-store.ts"
 import { groupCommit } from "./group-commit.ts"
-import { holdMetric, metricStore } from "./metric-store.ts"
+import { type FoundRows, fitting, foundAmong } from "./found-rows.ts"
+import { longWork, pauses, pieceMillis } from "./long-work.ts"
+import { deleteDevices, holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 import { openDatabase } from "./open-database.ts"
 
@@ -29,10 +30,14 @@ const nobody = new AbortController().signal
 
 const waitsForever = (): AbortSignal => nobody
 
-const devicesAtOnce = 200
+/** Who goes through all devices has so many at first, and then as many as take so long. */
+const firstDevicesAtOnce = 50
+const mostDevicesAtOnce = 500
 
 /** How many devices are in memory while many more are put into a collection. */
 const devicesInHand = 10_000
+
+const noPause = async (): Promise<void> => {}
 
 /** Whether the metric is there, and stays until the end of the transaction. */
 const holds = async (transaction: Kysely<Tables>, { tenant, metric }: Collection): Promise<boolean> =>
@@ -80,11 +85,17 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     .where("name", "=", pageTokenSecret)
     .executeTakeFirstOrThrow()
   const statements = statementsFor(database)
-  // PostgreSQL has processes of its own for what takes long, and a limit.
-  const scans = database.product === "SQLite" ? scansOf(kysely, database.queryLimitMillis, options) : undefined
+  // PostgreSQL has processes of its own for what takes long, and a limit; but no more connections than ten, of which
+  // some are left to what takes no time.
+  const isSqlite = database.product === "SQLite"
+  const work = longWork(database.queryLimitMillis, {
+    ...(isSqlite ? {} : { atOnce: { inAll: 6, ofOne: 4 } }),
+    ...options
+  })
+  const scans = isSqlite ? scansOf(kysely, database.queryLimitMillis, options, work) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
-  const write = database.product === "SQLite" ? groupCommit(database.transact) : database.transact
+  const write = isSqlite ? groupCommit(database.transact) : database.transact
 
   /** The device before it is written, kept from others until the transaction ends. */
   const beforeWrite = async (
@@ -101,7 +112,8 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     on: Kysely<Tables>,
     collection: Collection,
     devices: ReadonlyArray<WholeDevice>,
-    existing?: Existing
+    existing?: Existing,
+    pause: () => Promise<void> = noPause
   ): Promise<number> => {
     const sorted = devices.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     let changed = 0n
@@ -109,6 +121,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       const some = sorted.slice(from, from + devicesInStatement)
       const { numAffectedRows = 0n } = await statements.insert(on, collection, some, existing)
       changed += numAffectedRows
+      await pause()
     }
     return Number(changed)
   }
@@ -118,45 +131,60 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     collection: Collection,
     devices: AsyncIterable<WholeDevice>
   ): Promise<void> => {
+    const pause = pauses()
     let some: Array<WholeDevice> = []
     for await (const device of devices) {
+      await pause()
       if (some.push(device) < devicesInHand) continue
-      await insert(on, collection, some)
+      await insert(on, collection, some, undefined, pause)
       some = []
     }
-    await insert(on, collection, some)
+    await insert(on, collection, some, undefined, pause)
   }
 
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
+
+  /** In one of the places for what takes long, where a database has its own processes for it. */
+  const placed = async <A>({ tenant }: Collection, caller: () => AbortSignal, query: () => Promise<A>): Promise<A> => {
+    const stint = await work(tenant, caller())
+    try {
+      return await query()
+    } finally {
+      stint.end()
+    }
+  }
 
   const rowsOf = async (
     collection: Collection,
     query: DeviceQuery,
     most: number,
     caller: () => AbortSignal
-  ): Promise<ReadonlyArray<JsonRow>> => {
+  ): Promise<FoundRows> => {
     const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
-      return (await statements.page(kysely, collection, String(after?.[0] ?? ""), most)).rows
+      return statements.fittingPage(kysely, collection, String(after?.[0] ?? ""), most)
     }
     if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
-    return ordered(after === undefined ? start : startingBehind(start, order, after), order)
+    const rows = ordered(after === undefined ? start : startingBehind(start, order, after), order)
       .select(["json", "hasUnknownMember"])
       .limit(most)
       .$if(skip > 0, (devices) => devices.offset(skip))
-      .execute()
+    const found = async (): Promise<FoundRows> => foundAmong(await fitting(kysely, rows).execute())
+    return isQuick(query) ? found() : placed(collection, caller, found)
   }
 
   const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
     // One more tells whether there are more.
-    const rows = await rowsOf(collection, query, size + 1, caller)
-    return pageOf(rows.slice(0, size), rows.length > size)
+    const { rows, isCut } = await rowsOf(collection, query, size + 1, caller)
+    return pageOf(rows.slice(0, size), isCut || rows.length > size)
   }
 
-  const page = (collection: Collection, after: string, size: number): Promise<DevicePage> =>
-    search(collection, { order: orderById, after: [after], skip: 0 }, size)
+  const page: DeviceStore["page"] = async (collection, after, size) => {
+    const { rows } = await statements.page(kysely, collection, after, size + 1)
+    return pageOf(rows.slice(0, size), rows.length > size)
+  }
 
   return {
     find: async (collection, id) => {
@@ -173,10 +201,8 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     version: database.version,
     count: async (collection, filter, caller = waitsForever) => {
       if (scans !== undefined) return scans.count(collection, filter, caller())
-      const { total } = await those(collection, filter)
-        .select(({ fn }) => fn.countAll<number>().as("total"))
-        .executeTakeFirstOrThrow()
-      return total
+      const counted = those(collection, filter).select(({ fn }) => fn.countAll<number>().as("total"))
+      return (await placed(collection, caller, () => counted.executeTakeFirstOrThrow())).total
     },
     update: (collection, id, update, expected) =>
       write(async (transaction) => {
@@ -198,19 +224,28 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         await statements.remove(transaction, collection, id)
         return { device: before, json: undefined }
       }),
-    all: async function* (collection) {
-      let after = ""
-      for (;;) {
-        const { devices, more } = await page(collection, after, devicesAtOnce)
-        yield* devices
-        const last = devices.at(-1)
-        if (!more || last === undefined) return
-        after = last.id
-        // SQLite answers at once, so that nothing else would get its turn.
-        await setImmediate()
+    all: async function* (collection, caller = waitsForever) {
+      const stint = await work(collection.tenant, caller())
+      try {
+        let size = firstDevicesAtOnce
+        let after = ""
+        for (;;) {
+          const begun = performance.now()
+          const { devices, more } = await search(collection, { order: orderById, after: [after], skip: 0 }, size)
+          yield* devices
+          const last = devices.at(-1)
+          if (!more || last === undefined) return
+          after = last.id
+          // What is done with each takes its time as well.
+          const times = Math.min(2, pieceMillis / (performance.now() - begun))
+          size = Math.max(1, Math.min(mostDevicesAtOnce, Math.floor(size * times)))
+          await stint.turn()
+        }
+      } finally {
+        stint.end()
       }
     },
-    metrics: metricStore(kysely, write),
+    metrics: metricStore(kysely, write, isSqlite ? database.transactAlone : write),
     put: (collection, devices, existing) => {
       // Each once: PostgreSQL does not let one statement touch a row twice.
       const inTurn = existing === "replace" ? devices : devices.toReversed()
@@ -228,7 +263,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     pageTokenKey: Buffer.from(secret.value, "base64url"),
     refill: (tenant, devices) =>
       database.transactAlone(async (transaction) => {
-        await transaction.deleteFrom("devices").where("tenant", "=", tenant).execute()
+        await deleteDevices(transaction, { tenant })
         await transaction.deleteFrom("metrics").where("tenant", "=", tenant).execute()
         await fill(transaction, standingCollection(tenant), devices)
       }),

@@ -70,12 +70,15 @@ const openPostgres = (connectionString: string, statementMillis: number): Pool =
   return pool
 }
 
+/** Longer than any key is. */
+const inPlaceOfNul = "\u{10ffff}".repeat(300)
+
 /**
  * PostgreSQL fails on a text with a NUL, even when it is only looked for. Nobody writes one, since bodies and files with
- * it are refused; so it may as well look for another that nobody writes, and find nothing.
+ * it are refused; so it may as well look for another key that nobody writes, and find nothing.
  */
 const askable = (value: unknown): unknown =>
-  typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\u{10ffff}") : value
+  typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", inPlaceOfNul) : value
 
 /** Lets Kysely's PostgreSQL dialect, which knows no prepared statements, use those that have a name. */
 const preparing = (pool: Pool, nameOf: ReadonlyMap<string, string>): PostgresPool => ({

@@ -1,10 +1,11 @@
-import { mkdirSync } from "node:fs"
+import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { setImmediate } from "node:timers"
 import { setTimeout } from "node:timers/promises"
 import { type CompiledQuery, Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely"
 import type { Database, Prepared, Use } from "./database.ts"
+import { QueryStopped } from "./database-trouble.ts"
 
 const bindable = (value: unknown): SQLInputValue => {
   if (typeof value === "boolean") return value ? 1 : 0
@@ -65,6 +66,17 @@ const nodeSqlite = (database: DatabaseSync): SqliteDatabase => {
 
 const busyCode = 5
 
+const isLocked = (error: unknown): boolean => error instanceof Error && "errcode" in error && error.errcode === busyCode
+
+/** How long a transaction waits until other processes let it begin: for a request, and for what a start has to do. */
+const patienceMillis = { request: 5_000, alone: 60_000 }
+
+/**
+ * SQLite waits on the thread that answers requests; so what it waits for by itself is only what takes no time, as when
+ * another process recovers the file.
+ */
+const busyMillis: Record<Use, number> = { requests: 5, bulk: 5_000 }
+
 /**
  * Several processes that make the same file at once hold what the others wait for, and then SQLite does not wait for
  * `busy_timeout` but fails at once; the one that goes first needs a few milliseconds.
@@ -74,7 +86,7 @@ const switchToWal = async (database: DatabaseSync): Promise<void> => {
     try {
       return database.exec("pragma journal_mode = wal")
     } catch (error) {
-      if (!(error instanceof Error && "errcode" in error && error.errcode === busyCode) || attempt === 100) throw error
+      if (!isLocked(error) || attempt === 100) throw error
       await setTimeout(20)
     }
   }
@@ -97,11 +109,21 @@ const forBulk = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384"
 /** Pages in memory for some three thousand devices instead of 800: one that is not there takes as long as the rest of a read. */
 const forRequests = "pragma cache_size = -8192"
 
+/** A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. */
+const makeFile = (path: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    closeSync(openSync(path, "wx", 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+  }
+}
+
 const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true })
+  if (path !== ":memory:") makeFile(path)
   const database = new DatabaseSync(path)
   try {
-    database.exec("pragma busy_timeout = 5000")
+    database.exec(`pragma busy_timeout = ${busyMillis[use]}`)
     await switchToWal(database)
     // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
     database.exec("pragma synchronous = full; pragma foreign_keys = on")
@@ -141,24 +163,36 @@ const sharedReads = (sqlite: DatabaseSync) => {
 export const sqliteDatabase = async <Tables>(
   path: string,
   use: Use,
-  queryLimitMillis: number
+  queryLimitMillis: number,
+  lockMillis = Math.min(patienceMillis.request, queryLimitMillis)
 ): Promise<Database<Tables>> => {
   const sqlite = await openSqlite(path, use)
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(sqlite) }) })
   const reads = sharedReads(sqlite)
   let commits = 0
   let isWriting = false
-  const transact: Database<Tables>["transact"] = (work) =>
-    kysely.connection().execute(async (connection) => {
-      reads.end()
+  /** Whether a transaction has begun; not, when another process holds the lock. */
+  const begins = (): boolean => {
+    reads.end()
+    try {
       // Not Kysely's own transaction, whose plain `begin` fails in the middle when another process writes meanwhile.
       sqlite.exec("begin immediate")
+      return true
+    } catch (error) {
+      if (isLocked(error)) return false
+      throw error
+    }
+  }
+
+  const attempt = <A>(work: (transaction: Kysely<Tables>) => Promise<A>): Promise<{ readonly result: A } | undefined> =>
+    kysely.connection().execute(async (connection) => {
+      if (!begins()) return undefined
       isWriting = true
       try {
         const result = await work(connection)
         sqlite.exec("commit")
         commits += 1
-        return result
+        return { result }
       } catch (error) {
         // SQLite has rolled back by itself when the disk is full, for one.
         if (sqlite.isTransaction) sqlite.exec("rollback")
@@ -168,12 +202,45 @@ export const sqliteDatabase = async <Tables>(
       }
     })
 
+  /** Between two attempts the connection is free for reads, which need not wait for a writer. */
+  const transactWithin = async <A>(millis: number, work: (transaction: Kysely<Tables>) => Promise<A>): Promise<A> => {
+    const until = performance.now() + millis
+    for (let wait = 2; ; wait = Math.min(2 * wait, 50)) {
+      const done = await attempt(work)
+      if (done !== undefined) return done.result
+      if (performance.now() + wait > until) throw new QueryStopped("busy")
+      await setTimeout(wait)
+    }
+  }
+
+  const transact: Database<Tables>["transact"] = (work) => transactWithin(lockMillis, work)
+
+  /** Transactions on connections of their own. */
+  const elsewhere = new WeakSet<Kysely<Tables>>()
+
+  /**
+   * On a connection of its own, so that reads go on beside it; writes wait as for another process. In memory there is one
+   * connection, for which reads wait, too.
+   */
+  const transactAlone: Database<Tables>["transactAlone"] = async (work) => {
+    if (path === ":memory:") return transactWithin(patienceMillis.alone, work)
+    const alone = await sqliteDatabase<Tables>(path, use, patienceMillis.alone, patienceMillis.alone)
+    try {
+      return await alone.transact((transaction) => {
+        elsewhere.add(transaction)
+        return work(transaction)
+      })
+    } finally {
+      await alone.close()
+    }
+  }
+
   /** Past Kysely, which takes three times as long as the statement of a single device. */
   const prepared = <Row>(query: CompiledQuery<Row>): Prepared<Tables, Row> => {
     const statement = adapted(sqlite.prepare(query.sql))
     return async (on, parameters) => {
       // Others wait for the end of a transaction in Kysely's line: they would see what may never be committed.
-      if (on === kysely && isWriting) return kysely.executeQuery({ ...query, parameters })
+      if ((on === kysely && isWriting) || elsewhere.has(on)) return on.executeQuery({ ...query, parameters })
       if (on === kysely && path !== ":memory:") reads.begin()
       if (statement.reader) return { rows: statement.all(parameters) as Array<Row> }
       return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) }
@@ -187,7 +254,7 @@ export const sqliteDatabase = async <Tables>(
     kysely,
     product: "SQLite",
     transact,
-    transactAlone: transact,
+    transactAlone,
     prepared,
     version: () => (isWriting ? undefined : `${commits} ${String(dataVersion.get()?.["data_version"])}`),
     queryLimitMillis,

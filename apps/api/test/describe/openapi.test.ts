@@ -362,7 +362,8 @@ describe("its schemas", () => {
     await using full = { store: await deviceStoreOn(database), [Symbol.asyncDispose]: () => database.close() }
     await sql.raw("pragma max_page_count = 1").execute(database.kysely)
     const fullApp = createApp({ store: full.store })
-    const large = { id: "x", model: "x".repeat(500_000) }
+    const long = "x".repeat(16_384)
+    const large = { id: "x", deviceName: long, model: long, serialNumber: long, manufacturer: long }
     await expectDescribed("POST", devicesPath, json(large), fullApp)
     await using tokens = await openedEntra([key.jwk], ["a"])
     const refused = [await signed({ ...userClaims(), scp: "nothing" }, key), "nothing"]

@@ -50,7 +50,7 @@ const update = (id: string, device: string, body: object, more: object = {}) => 
   ...more
 })
 
-const large = (id: string, bytes: number) => update(id, id, { model: "x".repeat(bytes) })
+const large = (id: string, bytes: number) => update(id, id, { model: "x", "@odata.etag": "x".repeat(bytes) })
 
 /** The route of batches alone; what is in a batch goes elsewhere. */
 const batchApp = (dispatch: Dispatch) =>

@@ -1,6 +1,6 @@
 import { type Page, type WholeDevice, deviceODataType, propertyNames, wholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
-import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp, storeKinds } from "../opened.ts"
+import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp, standing, storeKinds } from "../opened.ts"
 
 const ids = Array.from({ length: 250 }, (_, index) => `d${String(index).padStart(3, "0")}`)
 
@@ -156,3 +156,41 @@ describe("a single device", () => {
     }
   })
 })
+
+it.each(storeKinds)(
+  "a page of long texts ends early, with a link to the rest, in each order, with the store in %s",
+  async (kind) => {
+    await using opened = await openedApp(kind, [])
+    const long = "\u{1}".repeat(16_384)
+    const all = Array.from({ length: 40 }, (_, index) => `d${String(index).padStart(2, "0")}`)
+    // As JSON, each is some 200 kB.
+    const devices = all.map((id, index) =>
+      wholeDevice({ id, deviceName: String(10 + ((index * 7) % 40)), model: long, serialNumber: long })
+    )
+    const byName = devices.toSorted((a, b) => Number(a.deviceName) - Number(b.deviceName)).map(({ id }) => id)
+    const expected: ReadonlyArray<readonly [query: string, ids: ReadonlyArray<string>]> = [
+      ["?", all],
+      ["?$filter=model ne 'x'&", all],
+      ["?$orderby=osVersion,id&", all],
+      ["?$orderby=deviceName&", byName],
+      ["?$orderby=deviceName desc&", byName.toReversed()],
+      ["?$skip=5&", all.slice(5)],
+      ["?$orderby=deviceName desc&$skip=25&", byName.toReversed().slice(25)]
+    ]
+    await opened.store.put(standing, devices, "replace")
+    for (const [query, ids] of expected) {
+      const seen: Array<string> = []
+      const sizes: Array<number> = []
+      for (let link: string | undefined = `${devicesPath}${query}$top=999`; link !== undefined;) {
+        const text = await (await opened.app.request(encodeURI(decodeURI(link)))).text()
+        const page = JSON.parse(text) as Page<{ readonly id: string }>
+        expect(text.length).toBeLessThan(5 * 1_048_576)
+        seen.push(...page.value.map(({ id }) => id))
+        sizes.push(page.value.length)
+        link = page["@odata.nextLink"]?.replace("http://localhost", "")
+      }
+      expect([query, seen]).toEqual([query, ids])
+      expect(sizes.length).toBeLessThan(5)
+    }
+  }
+)

@@ -81,6 +81,7 @@ describe("creating a device", () => {
     ["null where none may be", { upgradeEligibility: null }, "upgradeEligibility"],
     ["an empty id", { id: "" }, "id"],
     ["an id that is too long for an address", { id: "x".repeat(257) }, "id"],
+    ["a text that is longer than is kept", { model: "x".repeat(16_385) }, "model"],
     ["null for an id", { id: null }, "id"]
   ] as const)("with %s is refused, naming it", async ([, body, target]) => {
     await using opened = await openedApp("memory", [])

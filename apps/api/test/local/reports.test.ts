@@ -2,6 +2,7 @@ import { type KeyedDevice, type Page, wholeDevice } from "@workanywhere/domain"
 import { fleetFigures } from "@workanywhere/domain/figures"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { createApp } from "../../src/app.ts"
 import {
   devicesPath,
   failureOf,
@@ -9,6 +10,7 @@ import {
   metricsPath,
   modelsPath,
   openedApp,
+  openedStore,
   readinessPath,
   standing,
   storeKinds,
@@ -109,6 +111,60 @@ describe("the reports", () => {
     const turn = new Promise((resolve) => void setImmediate(resolve)).then(() => order.push("other"))
     await Promise.all([counting.then(() => order.push("report")), turn])
     expect(order).toEqual(["other", "report"])
+  })
+
+  it("are counted once for all who ask before somebody writes, in either version of Graph", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const all = vi.spyOn(opened.store, "all")
+    const app = createApp({ store: opened.store })
+    const ask = () =>
+      Promise.all(
+        Array.from({ length: 100 }, async (_, index) => {
+          const paths = [readinessPath, summaryPath, modelsPath]
+          expect((await app.request(`/${index % 2 === 0 ? "beta" : "v1.0"}${paths[index % 3]}`)).status).toBe(200)
+        })
+      )
+    await ask()
+    await ask()
+    expect(all).toHaveBeenCalledTimes(1)
+    await opened.store.update(standing, "a", { tpmCheckFailed: true })
+    expect(await at(app, readinessPath)).toMatchObject({ tpmCheckFailedPercentage: 100 })
+    expect(all).toHaveBeenCalledTimes(2)
+  })
+
+  it("are counted one time after the other where nobody knows of writes, with what was written before each", async () => {
+    await using opened = await openedApp("postgres", ["a"])
+    const all = vi.spyOn(opened.store, "all")
+    const app = createApp({ store: opened.store })
+    const first = at(app, readinessPath)
+    await opened.store.update(standing, "a", { tpmCheckFailed: true })
+    const later = await Promise.all(Array.from({ length: 50 }, () => at(app, readinessPath)))
+    await first
+    for (const report of later) expect(report).toMatchObject({ tpmCheckFailedPercentage: 100 })
+    expect(all.mock.calls.length).toBeLessThanOrEqual(3)
+  })
+
+  it("go on for those who wait when another caller goes away, and end with the last", async () => {
+    await using opened = await openedApp("memory", [])
+    await opened.store.fillEmpty(standing, syntheticFleet({ size: 2000, seed: 1 }))
+    const ask = async (signal: AbortSignal) => (await opened.app.request(`/beta${readinessPath}`, { signal })).status
+    const [first, second, third] = [new AbortController(), new AbortController(), new AbortController()]
+    const asked = [ask(first.signal), ask(second.signal)]
+    setImmediate(() => first.abort())
+    expect(await Promise.all(asked)).toEqual([504, 200])
+    await opened.store.create(standing, wholeDevice({ id: "new" }))
+    const abandoned = ask(third.signal)
+    setImmediate(() => third.abort())
+    expect(await abandoned).toBe(504)
+    expect(await at(opened.app, readinessPath)).toMatchObject({ totalDeviceCount: 2_001 })
+  })
+
+  it("that take longer than a query may are 504", async () => {
+    const store = await openedStore("memory", {}, 0)
+    await store.fillEmpty(standing, fleet)
+    const response = await createApp({ store }).request(`/beta${readinessPath}`)
+    expect([response.status, (await failureOf(response)).code]).toEqual([504, "gatewayTimeout"])
+    await store.close()
   })
 
   it("do not show what another tenant has", async () => {

@@ -1,6 +1,8 @@
 import { once } from "node:events"
 import { type AddressInfo, type Socket, connect, createServer } from "node:net"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { setTimeout } from "node:timers/promises"
 import type { WholeDevice } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
 import { Client } from "pg"
@@ -14,6 +16,7 @@ import {
   devicesPath,
   failureOf,
   jsonRequest,
+  metricsPath as metricsBelow,
   postgresSchema,
   standing,
   temporaryFolder
@@ -22,14 +25,18 @@ import {
 const ids = Array.from({ length: 40 }, (_, index) => `device ${index}`)
 
 /** An app over a store file, and the connection that it uses. */
-const overFile = async () => {
+const overFile = async (queryLimitMillis?: number) => {
   const folder = await temporaryFolder()
-  const database = await openDatabase<Tables>(`sqlite:${join(folder.path, "devices.sqlite")}`)
+  const file = join(folder.path, "devices.sqlite")
+  const database = await openDatabase<Tables>(`sqlite:${file}`, "requests", queryLimitMillis)
   await migrate(database)
   const store = await deviceStoreOn(database)
   await store.fillEmpty(standing, blankDevices(ids))
+  const app = createApp({ store })
   return {
-    ...clientOf(createApp({ store })),
+    ...clientOf(app),
+    app,
+    file,
     kysely: database.kysely,
     [Symbol.asyncDispose]: async () => {
       await store.close()
@@ -121,6 +128,56 @@ describe("a store file that cannot be written to", () => {
       expect((await failureOf(response)).message).toBe("The store is busy with other work. Nothing was written.")
     })
     await other.close()
+    expect((await store.patch("device 1", "after")).status).toBe(200)
+  })
+})
+
+/** The longest time for which nothing else had its turn, until it is asked for. */
+const stalls = () => {
+  let [longest, last] = [0, performance.now()]
+  const look = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last - 5)
+    last = performance.now()
+  }, 5)
+  return () => {
+    clearInterval(look)
+    return longest
+  }
+}
+
+describe("the write lock of a store file, while another process holds it", () => {
+  it("keeps nobody else waiting, and writes that came meanwhile are made when it is free", async () => {
+    await using store = await overFile()
+    using other = new DatabaseSync(store.file)
+    other.exec("begin immediate")
+    const longest = stalls()
+    const written = Promise.all(ids.map((id) => store.patch(id, "meanwhile")))
+    for (let time = 0; time < 20; time++) {
+      expect((await store.app.request("/healthz")).status).toBe(200)
+      expect(await store.nameOf("device 1")).toBe(null)
+      expect((await store.app.request(`/beta${metricsBelow}/none/metricDevices/x`)).status).toBe(404)
+      await setTimeout(10)
+    }
+    other.exec("commit")
+    expect(new Set((await written).map(({ status }) => status))).toEqual(new Set([200]))
+    // SQLite itself would have waited for five seconds, and everyone with it.
+    expect(longest()).toBeLessThan(1_000)
+    for (const id of ids) expect(await store.nameOf(id)).toBe("meanwhile")
+  })
+
+  it("makes all writes that came together fail with 503 after one wait, and says when to come again", async () => {
+    await using store = await overFile(300)
+    using other = new DatabaseSync(store.file)
+    other.exec("begin immediate")
+    const begun = performance.now()
+    const responses = await Promise.all(ids.map((id) => store.patch(id, "meanwhile")))
+    // One wait for those that came first, and one for those that came while they waited.
+    expect(performance.now() - begun).toBeLessThan(3_000)
+    for (const response of responses) {
+      expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"])
+      expect((await failureOf(response)).message).toBe("The store is busy with other work. Nothing was written.")
+    }
+    other.exec("commit")
     expect((await store.patch("device 1", "after")).status).toBe(200)
   })
 })

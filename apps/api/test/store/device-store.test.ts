@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto"
+import { readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type DeviceUpdate, applyUpdate, propertyNames, wholeDevice } from "@workanywhere/domain"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { sql } from "kysely"
 import { describe, expect, it } from "vitest"
+import { createApp } from "../../src/app.ts"
 import { deviceFilter } from "../../src/graph/device-filter.ts"
 import { orderById } from "../../src/graph/device-order.ts"
 import { startService } from "../../src/service.ts"
@@ -15,7 +17,9 @@ import { openDatabase } from "../../src/store/open-database.ts"
 import { openDeviceStore } from "../../src/store/open-device-store.ts"
 import {
   blankDevices,
+  devicesPath,
   documentedUpdate,
+  failureOf,
   openedApp,
   postgresSchema,
   standing,
@@ -27,6 +31,8 @@ const opened = async <Tables>(store: Parameters<typeof openDatabase>[0]) => {
   const database = await openDatabase<Tables>(store)
   return { ...database, [Symbol.asyncDispose]: database.close }
 }
+
+const modeOf = async (file: string) => ((await stat(file)).mode & 0o777).toString(8)
 
 const named = (id: string, deviceName: string) => wholeDevice({ id, deviceName })
 
@@ -189,9 +195,49 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect(await opened.store.count(standing, undefined)).toBe(10_001)
   })
 
+  it("lets everything else have its turn while it is filled, and reads a file as it was before", async () => {
+    await using opened = await openedApp(kind, ["before"])
+    const filling = { isOver: false }
+    const filled = opened.store.refill("local", syntheticFleet({ size: 5_000, seed: 1 }))
+    const over = filled.then(() => (filling.isOver = true))
+    let [turns, reads] = [0, 0]
+    for (; !filling.isOver; turns++) {
+      // In memory there is but one connection, and a read waits for the transaction.
+      if (kind === "memory" || (await opened.store.find(standing, "before")) !== undefined) reads++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await over
+    expect(Math.min(turns, reads)).toBeGreaterThan(5)
+    expect(await opened.store.find(standing, "before")).toBeUndefined()
+    expect(await opened.store.count(standing, undefined)).toBe(5_000)
+  })
+
+  it("lets everything else have its turn while a metric with many devices is deleted, and leaves the others", async () => {
+    await using opened = await openedApp(kind, ["a"])
+    for (const id of ["first", "mine", "zero"]) {
+      await opened.store.metrics.create("local", id)
+      await opened.store.put({ tenant: "local", metric: id }, [wholeDevice({ id: "b" })], "keep")
+    }
+    const many = Array.from({ length: 3_001 }, (_, index) => wholeDevice({ id: `d${index}` }))
+    await opened.store.put({ tenant: "local", metric: "mine" }, many, "keep")
+    const deleting = { isOver: false }
+    const over = opened.store.metrics.remove("local", "mine").then((removed) => {
+      deleting.isOver = true
+      return removed
+    })
+    let turns = 0
+    for (; !deleting.isOver; turns++) await new Promise((resolve) => setImmediate(resolve))
+    expect(await over).toBe(true)
+    expect(turns).toBeGreaterThan(2)
+    const left = ["first", "mine", "zero"].map((metric) => opened.store.count({ tenant: "local", metric }, undefined))
+    expect([await opened.store.count(standing, undefined), ...(await Promise.all(left))]).toEqual([1, 1, 0, 1])
+  })
+
   it("finds nothing under an id that no device can have", async () => {
     await using opened = await openedApp(kind, ["a"])
+    await opened.store.put(standing, [wholeDevice({ id: "a\u{10ffff}" })], "keep")
     expect(await opened.store.find(standing, "\0")).toBeUndefined()
+    expect(await opened.store.find(standing, "a\0")).toBeUndefined()
     expect(await opened.store.update(standing, "a\0", { model: "X" })).toBeUndefined()
     expect(await opened.store.remove(standing, "a\0")).toBeUndefined()
     expect(await opened.store.metrics.has("local", "\0")).toBe(false)
@@ -286,6 +332,53 @@ describe("a store file", () => {
     await first.close()
     await second.close()
     expect(model).toBe("X")
+  })
+
+  it("is for its owner alone, with what SQLite puts beside it, in a folder that is made for it", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "new", "deep", "devices.sqlite")
+    const umask = process.umask(0)
+    try {
+      const store = await openDeviceStore(`sqlite:${path}`)
+      await store.fillEmpty(standing, blankDevices(["a"]))
+      expect(await Promise.all([path, `${path}-wal`, `${path}-shm`].map(modeOf))).toEqual(["600", "600", "600"])
+      expect(await Promise.all([join(path, ".."), join(path, "../..")].map(modeOf))).toEqual(["700", "700"])
+      await store.close()
+    } finally {
+      process.umask(umask)
+    }
+  })
+
+  it("that is damaged is said to be so at a start, and to callers when it shows later", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "devices.sqlite")
+    const store = `sqlite:${path}` as const
+    const whole = await openDeviceStore(store)
+    await whole.fillEmpty(standing, syntheticFleet({ size: 300, seed: 1 }))
+    await whole.close()
+    const bytes = await readFile(path)
+    // The header, the first table, and what is read only when a store is filled.
+    for (const [from, to] of [
+      [0, 4_096],
+      [4_096, 4_096 * 4],
+      [4_096, bytes.length]
+    ] as const) {
+      await writeFile(path, Buffer.from(bytes).fill(0xa5, from, to))
+      const start = startService({ ...defaultSettings, port: 0, store })
+      await expect(start).rejects.toThrow(
+        /^cannot use the store sqlite:.*: (?:file is not a database|database disk image is malformed)$/
+      )
+    }
+    await writeFile(path, bytes)
+    const damaged = await openDeviceStore(store)
+    await writeFile(path, Buffer.from(bytes).fill(0xa5, bytes.length / 2))
+    const app = createApp({ store: damaged })
+    const response = await app.request(`${devicesPath}/$count?$filter=model eq 'x'`)
+    expect([response.status, (await failureOf(response)).message]).toEqual([
+      503,
+      expect.stringMatching(/^The store is damaged/)
+    ])
+    await damaged.close()
   })
 
   it("flushes every commit to disk", async () => {

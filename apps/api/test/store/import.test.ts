@@ -77,10 +77,11 @@ describe.each(storeKinds)("an import into a store in %s", (kind) => {
       `{"id":"${"d".repeat(257)}"}`,
       '{"id":"e","windowsScore":"high"}',
       `{"id":"f","healthStatus":"${"x".repeat(65)}"}`,
-      '{"id":"g","healthStatus":"addedLater","@odata.type":"x"}'
+      '{"id":"g","healthStatus":"addedLater","@odata.type":"x"}',
+      `{"id":"h","model":"${"x".repeat(16_385)}"}`
     ].join("\n")
     const { end, faults } = await imported(opened, { format: "jsonl", source })
-    expect(end).toEqual({ line: 10, devices: 2, kept: 0, faults: 8 })
+    expect(end).toEqual({ line: 11, devices: 2, kept: 0, faults: 9 })
     expect(faults.map((fault) => fault.split(":")[0])).toEqual([
       "2 the line is not JSON",
       "3 id",
@@ -89,8 +90,10 @@ describe.each(storeKinds)("an import into a store in %s", (kind) => {
       "6 model",
       "7 id",
       "8 windowsScore",
-      "9 healthStatus"
+      "9 healthStatus",
+      "11 model"
     ])
+    expect(faults.at(-1)).toBe("11 model: expected at most 16384 characters")
     expect(await stored(opened.store)).toEqual([
       wholeDevice({ id: "a", deviceName: "A" }),
       wholeDevice({ id: "g", healthStatus: "addedLater" as WholeDevice["healthStatus"] })

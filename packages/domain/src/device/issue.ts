@@ -14,6 +14,7 @@ export type IssueCode =
   | "scoreOutOfRange"
   | "notFinite"
   | "malformedText"
+  | "textTooLong"
   | "wrongODataType"
 
 /** One thing that is wrong with a body, as data: where, what, and what would be right. */

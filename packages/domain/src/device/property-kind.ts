@@ -32,7 +32,7 @@ export type Limit = { readonly holds: (value: unknown) => boolean } & (
 
 /** Why a value of the right type is refused, and that in words. */
 export type Refusal = readonly [
-  code: "malformedText" | "scoreOutOfRange" | "notFinite" | "unknownMember",
+  code: "malformedText" | "textTooLong" | "scoreOutOfRange" | "notFinite" | "unknownMember",
   sentence: string
 ]
 
@@ -62,7 +62,21 @@ export interface KindRule {
 /** NUL and half a surrogate pair are valid in JSON, but neither UTF-8 nor PostgreSQL can hold them. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
-const storable: Limit = { holds: (value) => typeof value === "string" && isStorable(value), jsonSchema: {} }
+/**
+ * The longest text of a property that may be written, in characters as JSON Schema counts them. Far above what any device
+ * says of itself; without a limit one property takes a whole body, and whatever looks at a fleet's texts takes as long as
+ * their writer likes. Reading has none.
+ */
+export const longestText = 16_384
+
+/** Whether a text is no longer than {@link longestText}. */
+export const isShortEnough = (text: string): boolean =>
+  text.length <= longestText || (text.length <= 2 * longestText && Array.from(text).length <= longestText)
+
+const storable: Limit = {
+  holds: (value) => typeof value === "string" && isShortEnough(value) && isStorable(value),
+  jsonSchema: { maxLength: longestText }
+}
 
 const inRange: Limit = {
   holds: (value) => typeof value === "number" && isWritableScore(value),
@@ -127,7 +141,10 @@ export const kindRules: Rules = {
     limits: {
       update: storable,
       create: storable,
-      refusal: () => ["malformedText", "the text holds a NUL or half of a surrogate pair, which cannot be stored"]
+      refusal: (value) =>
+        isShortEnough(String(value))
+          ? ["malformedText", "the text holds a NUL or half of a surrogate pair, which cannot be stored"]
+          : ["textTooLong", `the text is longer than the ${longestText} characters that are kept`]
     },
     expected: "a string or null",
     fromText: (text) => text

@@ -85,6 +85,12 @@ const updates: ReadonlyArray<
     "model: the text holds a NUL or half of a surrogate pair, which cannot be stored; expected a string or null"
   ],
   [
+    { model: "x".repeat(16_385) },
+    "model",
+    "textTooLong",
+    "model: the text is longer than the 16384 characters that are kept; expected a string or null"
+  ],
+  [
     { "@odata.type": "#microsoft.graph.user", model: "x" },
     "@odata.type",
     "wrongODataType",
@@ -109,6 +115,7 @@ it("every issue code has its row in the table above", () => {
     "notFinite",
     "nullNotAllowed",
     "scoreOutOfRange",
+    "textTooLong",
     "unknownMember",
     "unknownProperty",
     "wrongODataType",

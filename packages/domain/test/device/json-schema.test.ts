@@ -105,6 +105,16 @@ describe.each(names)("the JSON Schema of %s, its schema and its parser come to t
     agree(almostBody.map((value): unknown => Object.assign(Object.create(null), value)))
   })
 
+  it("on texts as long as they may be, and longer, whichever characters they are of", () => {
+    for (const character of ["x", "ä", "\u{1F4BB}"]) {
+      for (const length of [8_192, 8_193, 16_384, 16_385, 32_769]) {
+        const value = { id: "a", model: character.repeat(length) }
+        expect([parse(value).success, schema.safeParse(value).success]).toEqual([fits(value), fits(value)])
+        expect(fits(value)).toBe(body === "Device" || length <= 16_384)
+      }
+    }
+  })
+
   it("on names that an object has from its prototype", () => {
     for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"]) {
       const value: unknown = JSON.parse(`{"model":"x","${name}":{"model":7}}`)
