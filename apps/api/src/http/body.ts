@@ -3,9 +3,10 @@ import type { IncomingMessage } from "node:http"
 import { type Issue, type NewDevice, type Parsed, parseNewDevice } from "@workanywhere/domain"
 import type { Context } from "hono"
 import { isAddressable, longestKey } from "../graph/address.ts"
-import { isDeeperThan } from "../graph/json-depth.ts"
+import { type JsonLimits, limitPassed } from "../graph/json-limits.ts"
 import { ApiError } from "./api-error.ts"
 import type { Env } from "./env.ts"
+import { inTurn } from "./turn.ts"
 
 /** The largest body that is read, but for that of a batch. */
 export const largestBodyBytes = 1_048_576
@@ -87,15 +88,17 @@ const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   })
 }
 
-const deepestJson = 64
+/** Room for a batch of twenty bodies with as many names as are looked at, and for as many headers. */
+const jsonLimits: JsonLimits = { depth: 64, values: 10_000 }
+
+const tooMuch: Readonly<Record<keyof JsonLimits, string>> = {
+  depth: `The JSON of the body is nested deeper than the ${jsonLimits.depth} levels that are read.`,
+  values: `The JSON of the body holds more than the ${jsonLimits.values} values that are read.`
+}
 
 const parseJson = (text: string): unknown => {
-  if (isDeeperThan(deepestJson, text)) {
-    throw new ApiError(
-      "BadRequest",
-      `The JSON of the body is nested deeper than the ${deepestJson} levels that are read.`
-    )
-  }
+  const passed = limitPassed(jsonLimits, text)
+  if (passed !== undefined) throw new ApiError("BadRequest", tooMuch[passed])
   try {
     return JSON.parse(text)
   } catch {
@@ -103,8 +106,8 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** The body of a request, if it is JSON of at most so many bytes. */
-export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknown> => {
+/** What `read` makes of the body of a request, if that is JSON of at most so many bytes. */
+export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body: unknown) => A): Promise<A> => {
   const contentType = c.req.header("content-type")
   if (contentType === undefined) {
     throw new ApiError(
@@ -119,13 +122,15 @@ export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknow
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
-  if (!isUtf8(bytes)) throw unreadable()
-  return parseJson(bytes.toString())
+  return inTurn(() => {
+    if (!isUtf8(bytes)) throw unreadable()
+    return read(parseJson(bytes.toString()))
+  })
 }
 
 /** The body of a request, if it is JSON that `parse` accepts. */
-export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
-  fitting(await jsonOf(c, largestBodyBytes), parse)
+export const jsonBody = <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
+  jsonOf(c, largestBodyBytes, (body) => fitting(body, parse))
 
 /** The device in a body, whose id, if it has one, can be part of an address. */
 export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {

@@ -348,6 +348,16 @@ describe("an attack", () => {
     expect([read.status, written.status]).toEqual([reading, writing])
   })
 
+  it("with rights to nothing that is served has its batch refused unread", async () => {
+    await using opened = await openedEntra([ours.jwk])
+    const batchOf = async (scp: string) => {
+      const request = jsonRequest("POST", "{")
+      const headers = { ...request.headers, ...bearer(await signed({ ...userClaims(), scp }, ours)) }
+      return (await opened.app.request("/beta/$batch", { ...request, headers })).status
+    }
+    expect([await batchOf("User.Read"), await batchOf(readOnly)]).toEqual([403, 400])
+  })
+
   it("with too few rights is told which would do, and nothing of its token", async () => {
     await using opened = await openedEntra([ours.jwk], ["a"])
     const headers = bearer(await signed({ ...userClaims(), scp: "canary.Read" }, ours))

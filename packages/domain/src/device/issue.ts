@@ -90,9 +90,12 @@ export const valueIssue = (of: Property, value: unknown): Issue => {
   }
 }
 
-/** Says that there is no such property, and which one was probably meant. */
-export const unknownPropertyIssue = (name: string): Issue => {
-  const suggestion = nearMiss(name, propertyNames)
+/** Whoever has more stray names than this did not misspell them; to guess takes far longer than all else about a name. */
+const mostGuesses = 10
+
+/** Says that there is no such property, and which one was probably meant, if it is not the eleventh such name or a later one. */
+export const unknownPropertyIssue = (name: string, strayNamesBefore = 0): Issue => {
+  const suggestion = strayNamesBefore < mostGuesses ? nearMiss(name, propertyNames) : undefined
   const path = shorten(name)
   return {
     path,

@@ -198,3 +198,11 @@ it("an issue never repeats more than the start of a value", () => {
     })
   )
 })
+
+it("of very many unknown properties, the first ten have a guess", () => {
+  const body = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`deviceName${at}`, 1]))
+  const parsed = parseDeviceUpdate(body)
+  const guesses = parsed.success ? [] : parsed.issues.map(({ suggestion }) => suggestion)
+  expect(guesses).toHaveLength(200)
+  expect(guesses.filter((guess) => guess === "deviceName")).toHaveLength(10)
+})
