@@ -173,6 +173,7 @@ interface Proven {
 /** Checks the tokens that Entra makes, of both versions (reference 7). */
 export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: EntraSettings): Authentication => {
   const cloud = clouds[authority]
+  const served = new Set(tenants)
   const keysAt = (path: string): Keys => remoteKeys(new URL(jwksUrl ?? `${authority}${path}`))
   const keys1 = keysAt("/common/discovery/keys")
   const keys2 = jwksUrl === undefined ? keysAt("/common/discovery/v2.0/keys") : keys1
@@ -193,7 +194,7 @@ export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: E
     const { aud, iss, tid, ver } = claims
     if (typeof aud !== "string" || !audience.includes(aud)) throw new Refused("audience")
     if (tid === personalTenant) throw new Refused("personal")
-    if (typeof tid !== "string" || !tenants.includes(tid)) throw new Refused("tenant")
+    if (typeof tid !== "string" || !served.has(tid)) throw new Refused("tenant")
     const issuer = ver === "1.0" ? cloud.issuer1(tid) : ver === "2.0" ? cloud.issuer2(tid) : undefined
     if (issuer === undefined || iss !== issuer || !signsFor(keys, keyId, tid, issuer)) throw new Refused("issuer")
     const app = text(ver === "1.0" ? claims["appid"] : claims["azp"])

@@ -20,40 +20,86 @@ const unreadable = () =>
     "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
   )
 
+/** The most bytes of bodies that are under way at a time, of one tenant and of all. */
+const mostUnderWay = { tenant: 64 * 1_048_576, all: 256 * 1_048_576 }
+
+/** Bytes of bodies that have begun to arrive, by tenant. */
+const underWay = new Map<string, number>()
+let allUnderWay = 0
+
+/** Keeps count of a body that arrives: a caller who sends many, each without its end, has the memory of all. */
+const arrival = (tenant: string) => {
+  let bytes = 0
+  let isOver = false
+  const add = (more: number): void => {
+    bytes += more
+    allUnderWay += more
+    const ofTenant = (underWay.get(tenant) ?? 0) + more
+    if (ofTenant === 0) underWay.delete(tenant)
+    else underWay.set(tenant, ofTenant)
+  }
+  return {
+    /** Whether there is room for these bytes as well. */
+    takes: (more: number): boolean => {
+      // What comes of a body that was refused is not kept.
+      if (isOver) return false
+      add(more)
+      return allUnderWay <= mostUnderWay.all && (underWay.get(tenant) ?? 0) <= mostUnderWay.tenant
+    },
+    end: (): void => {
+      isOver = true
+      add(-bytes)
+    }
+  }
+}
+
+type Arrival = ReturnType<typeof arrival>
+
+const tooManyBodies = () =>
+  new ApiError(
+    "serviceNotAvailable",
+    `More than ${mostUnderWay.tenant} bytes of bodies are being sent at the same time; send this one again later.`,
+    { headers: { "retry-after": "1" } }
+  )
+
 /** Of undeclared length: as much is read as shows that it is too much. */
-const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number): Promise<Buffer> => {
+const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
   const chunks: Array<Uint8Array> = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > mostBytes) throw tooLarge(mostBytes)
+    if (!arriving.takes(chunk.length)) throw tooManyBodies()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
 }
 
 /** Nearly every body comes in one piece, which is not copied. Fails when the caller goes away in the middle of it. */
-const arrived = (incoming: IncomingMessage): Promise<Buffer> =>
+const arrived = (incoming: IncomingMessage, arriving: Arrival): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Array<Buffer> = []
     incoming
-      .on("data", (chunk: Buffer) => chunks.push(chunk))
+      .on("data", (chunk: Buffer) => {
+        if (arriving.takes(chunk.length)) chunks.push(chunk)
+        else reject(tooManyBodies())
+      })
       .once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
       .once("error", reject)
       // An error costs more than to read a body; and this comes at the end of every one.
       .once("close", () => incoming.readableEnded || reject(new Error("The body ended too soon.")))
   })
 
-const bytesOf = async (c: Context<Env>, mostBytes: number): Promise<Buffer> => {
+const bytesOf = async (c: Context<Env>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
   const declared = c.req.header("content-length")
   if (declared !== undefined) {
     if (Number(declared) > mostBytes) throw tooLarge(mostBytes)
     // The server cuts a body at its declared length; and the stream below is several times as slow as this.
     const { incoming, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
     const isFromServer = incoming !== undefined && batchItem === undefined
-    return isFromServer ? arrived(incoming) : Buffer.from(await c.req.raw.arrayBuffer())
+    return isFromServer ? arrived(incoming, arriving) : Buffer.from(await c.req.raw.arrayBuffer())
   }
-  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes)
+  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes, arriving)
 }
 
 const isJson = (contentType: string): boolean => {
@@ -115,10 +161,13 @@ export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body:
       "Write requests (excluding DELETE) must contain the Content-Type header declaration."
     )
   }
-  const bytes = await bytesOf(c, mostBytes).catch((error: unknown) => {
-    // Else the caller went away in the middle of its body.
-    throw error instanceof ApiError ? error : unreadable()
-  })
+  const arriving = arrival(c.get("tenant"))
+  const bytes = await bytesOf(c, mostBytes, arriving)
+    .catch((error: unknown) => {
+      // Else the caller went away in the middle of its body.
+      throw error instanceof ApiError ? error : unreadable()
+    })
+    .finally(arriving.end)
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
