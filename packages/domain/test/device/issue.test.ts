@@ -1,6 +1,14 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { expectedValue, parseDevice, parseDeviceUpdate, parseNewDevice, properties, property } from "../../src/index.ts"
+import {
+  expectedValue,
+  parseDevice,
+  parseDeviceUpdate,
+  parseNewDevice,
+  printableJson,
+  properties,
+  property
+} from "../../src/index.ts"
 
 const score = "a number from 0 to 100, -1 for unavailable, or null"
 const eligibility = "one of upgraded, unknown, notCapable, capable"
@@ -205,4 +213,28 @@ it("of very many unknown properties, the first ten have a guess", () => {
   const guesses = parsed.success ? [] : parsed.issues.map(({ suggestion }) => suggestion)
   expect(guesses).toHaveLength(200)
   expect(guesses.filter((guess) => guess === "deviceName")).toHaveLength(10)
+})
+
+it("JSON that is safe to show means what it meant, and steers nothing", () => {
+  const trap = fc.constantFrom(
+    "\u0000",
+    "\u001b",
+    "\u007f",
+    "\u009b",
+    "\u200e",
+    "\u202e",
+    "\u2066",
+    "\u2028",
+    "\u{e0041}",
+    "a",
+    '"',
+    "\\"
+  )
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: trap }), fc.string({ unit: trap })), (value) => {
+      const json = printableJson(JSON.stringify(value))
+      expect(json).toMatch(/^[\x20-\x7e]*$/)
+      expect(JSON.parse(json)).toEqual(value)
+    })
+  )
 })
