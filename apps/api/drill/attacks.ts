@@ -59,6 +59,7 @@ const head = (token: string, path: string, more = "") =>
 
 /** Each attack by what it is. */
 export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = {
+  "nothing, for comparison": ({ pour }) => pour(0, ""),
   "batches of 220,000 headers, from who may do nothing": ({ send, powerless }) =>
     send(8, () => ({ ...manyHeaders, token: powerless })),
   "batches of 220,000 headers": ({ send }) => send(8, () => manyHeaders),

@@ -223,8 +223,32 @@ const noRoom = (): ApiError =>
 
 const isRead = ({ method }: Item): boolean => method === "GET" || method === "HEAD"
 
-/** The route of batches under one root; `dispatchOf` gives what answers the items of one batch. */
-export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
+/** Does so many things at a time, and the others in the order in which they were to be done. */
+const atMost = (places: number): (<A>(work: () => Promise<A>) => Promise<A>) => {
+  let free = places
+  const waiting: Array<() => void> = []
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    else free--
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next()
+    }
+  }
+}
+
+/**
+ * The route of batches under one root; `dispatchOf` gives what answers the items of one batch. Pages are large: of what is
+ * read, so much is read at a time.
+ */
+export const batchRoutes = (
+  version: GraphVersion,
+  dispatchOf: (c: Context<Env>) => Dispatch,
+  readsAtOnce = mostItems
+): Hono<Env> => {
   const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
     if (item.url.length > longestUrl) {
       const message = `The URL is longer than the ${longestUrl} characters that are accepted.`
@@ -251,6 +275,7 @@ export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>)
       const responses: Array<string> = []
       let characters = 0
       const dispatch = dispatchOf(c)
+      const reading = atMost(readsAtOnce)
 
       // In the order in which they come about, as from Graph: a caller goes by the ids.
       const add = (answer: ItemAnswer): ItemAnswer => {
@@ -269,8 +294,12 @@ export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>)
           const message = `The request was not sent, because the request '${failed.id}' failed, which it depends on.`
           return refused(item, new ApiError("FailedDependency", message))
         }
+        return isRead(item) ? reading(() => asked(item)) : asked(item)
+      }
+
+      const asked = async (item: Item): Promise<ItemAnswer> => {
         if (characters > largestAnswerCharacters) return refused(item, noRoom())
-        const answer = await itemAnswer(item.id, await inTurn(() => answered(c, item, dispatch)))
+        const answer = await inTurn(c.get("tenant"), async () => itemAnswer(item.id, await answered(c, item, dispatch)))
         // A write that was made is said to be made; and the first answer is given whatever its size.
         const fits = characters === 0 || characters + answer.json.length <= largestAnswerCharacters
         return fits || !isRead(item) ? add(answer) : refused(item, noRoom())

@@ -171,7 +171,7 @@ export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body:
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
-  return inTurn(() => {
+  return inTurn(c.get("tenant"), async () => {
     if (!isUtf8(bytes)) throw unreadable()
     return read(parseJson(bytes.toString()))
   })

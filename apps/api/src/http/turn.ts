@@ -6,18 +6,39 @@ const mostMillis = 10
 /** When this turn of the event loop began to work for callers; `undefined` while it has not. */
 let since: number | undefined
 
+/** What waits for a later turn, by whose it is: one of each goes before the second of any. */
+const waiting = new Map<string, Array<() => void>>()
+
 const isSpent = (): boolean => since !== undefined && performance.now() - since > mostMillis
 
-// Not the global one, which tests with a clock of their own replace.
-const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+const startNext = (): void => {
+  for (const [whose, line] of waiting) {
+    waiting.delete(whose)
+    const next = line.shift()
+    if (line.length > 0) waiting.set(whose, line)
+    // One in a turn: what it does is mostly done behind it, before anything else of this turn.
+    if (waiting.size > 0) setImmediate(startNext)
+    return next?.()
+  }
+}
+
+const laterTurn = (whose: string): Promise<void> =>
+  new Promise((resolve) => {
+    // Not the global one, which tests with a clock of their own replace.
+    if (waiting.size === 0) setImmediate(startNext)
+    const line = waiting.get(whose)
+    if (line === undefined) waiting.set(whose, [resolve])
+    else line.push(resolve)
+  })
 
 /**
  * Does what a caller can make large, as soon as there is time. All of what arrives together, such as the items of a batch,
- * would be done in one turn of the event loop otherwise, and nobody else be answered meanwhile.
+ * would be done in one turn of the event loop otherwise, and nobody else be answered meanwhile. Where work has to wait, all
+ * for whom it is done come in turn, however much one of them has sent.
  */
-export const inTurn = async <A>(work: () => A | Promise<A>): Promise<A> => {
+export const inTurn = <A>(whose: string, work: () => Promise<A>): Promise<A> => {
   // Nothing may come between the look at the clock and the work: others would look before it is done.
-  while (isSpent()) await nextTurn()
+  if (waiting.size > 0 || isSpent()) return laterTurn(whose).then(work)
   if (since === undefined) {
     since = performance.now()
     setImmediate(() => {
