@@ -12,7 +12,7 @@ import type { Env } from "./env.ts"
 import { renderError } from "./render-error.ts"
 import { replyJson } from "./reply.ts"
 import { otherMethods, patternOf } from "./router.ts"
-import { inTurn } from "./turn.ts"
+import { inTurn, ownTurn } from "./turn.ts"
 
 /** Answers a request as the service does that a batch came to: with all its checks. */
 export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
@@ -241,13 +241,13 @@ const atMost = (places: number): (<A>(work: () => Promise<A>) => Promise<A>) => 
 }
 
 /**
- * The route of batches under one root; `dispatchOf` gives what answers the items of one batch. Pages are large: of what is
- * read, so much is read at a time.
+ * The route of batches under one root; `dispatchOf` gives what answers the items of one batch. Pages are large: where they
+ * are made here, no more than `readsAtOnce` are made at a time.
  */
 export const batchRoutes = (
   version: GraphVersion,
   dispatchOf: (c: Context<Env>) => Dispatch,
-  readsAtOnce = mostItems
+  readsAtOnce?: number
 ): Hono<Env> => {
   const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
     if (item.url.length > longestUrl) {
@@ -275,7 +275,7 @@ export const batchRoutes = (
       const responses: Array<string> = []
       let characters = 0
       const dispatch = dispatchOf(c)
-      const reading = atMost(readsAtOnce)
+      const reading = readsAtOnce === undefined ? undefined : atMost(readsAtOnce)
 
       // In the order in which they come about, as from Graph: a caller goes by the ids.
       const add = (answer: ItemAnswer): ItemAnswer => {
@@ -294,7 +294,12 @@ export const batchRoutes = (
           const message = `The request was not sent, because the request '${failed.id}' failed, which it depends on.`
           return refused(item, new ApiError("FailedDependency", message))
         }
-        return isRead(item) ? reading(() => asked(item)) : asked(item)
+        if (reading === undefined || !isRead(item)) return asked(item)
+        return reading(async () => {
+          // Writes that begin together share a commit; pages that are made together keep everyone waiting.
+          await ownTurn(c.get("tenant"))
+          return asked(item)
+        })
       }
 
       const asked = async (item: Item): Promise<ItemAnswer> => {

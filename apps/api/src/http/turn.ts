@@ -22,7 +22,8 @@ const startNext = (): void => {
   }
 }
 
-const laterTurn = (whose: string): Promise<void> =>
+/** A turn of its own, for work of which the larger part is done after it has first waited for something. */
+export const ownTurn = (whose: string): Promise<void> =>
   new Promise((resolve) => {
     // Not the global one, which tests with a clock of their own replace.
     if (waiting.size === 0) setImmediate(startNext)
@@ -38,7 +39,7 @@ const laterTurn = (whose: string): Promise<void> =>
  */
 export const inTurn = <A>(whose: string, work: () => Promise<A>): Promise<A> => {
   // Nothing may come between the look at the clock and the work: others would look before it is done.
-  if (waiting.size > 0 || isSpent()) return laterTurn(whose).then(work)
+  if (waiting.size > 0 || isSpent()) return ownTurn(whose).then(work)
   if (since === undefined) {
     since = performance.now()
     setImmediate(() => {

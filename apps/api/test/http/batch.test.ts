@@ -53,7 +53,7 @@ const update = (id: string, device: string, body: object, more: object = {}) => 
 const large = (id: string, bytes: number) => update(id, id, { model: "x".repeat(bytes) })
 
 /** The route of batches alone; what is in a batch goes elsewhere. */
-const batchApp = (dispatch: Dispatch) =>
+const batchApp = (dispatch: Dispatch, readsAtOnce?: number) =>
   new Hono<Env>()
     .use((c, next) => {
       c.set("requestId", "r")
@@ -62,7 +62,7 @@ const batchApp = (dispatch: Dispatch) =>
     })
     .route(
       "/beta",
-      batchRoutes("beta", () => dispatch)
+      batchRoutes("beta", () => dispatch, readsAtOnce)
     )
 
 const codeOf = (answer: ItemAnswer | undefined) =>
@@ -411,6 +411,19 @@ describe("a batch", () => {
     await answersTo(app, gets(20))
     clearImmediate(counting)
     expect(new Set(turnsBefore).size).toBe(20)
+  })
+
+  it("reads no more at a time than it may, so that their pages are not all in memory at once", async () => {
+    let atWork = 0
+    let most = 0
+    const app = batchApp(async () => {
+      most = Math.max(most, ++atWork)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      atWork--
+      return new Response(null, { status: 204 })
+    }, 4)
+    await answersTo(app, gets(20))
+    expect(most).toBe(4)
   })
 
   it("answers 429 to reads whose answers would make it larger than 16 MiB, and tells of every write that was made", async () => {
