@@ -1,13 +1,17 @@
 # syntax=docker/dockerfile:1
 
-FROM node:24-alpine AS build
+# Whoever releases it names the base by digest: docker buildx imagetools inspect node:24-alpine tells the one of today, for
+# --build-arg BASE=node:24-alpine@sha256:…. None stands here that was not looked up.
+ARG BASE=node:24-alpine
+
+FROM ${BASE} AS build
 WORKDIR /src
 COPY . .
 RUN npx -y pnpm@12 install --frozen-lockfile \
  && npx -y pnpm@12 --filter "@workanywhere/api..." build \
  && npx -y pnpm@12 --filter @workanywhere/api deploy --prod --legacy /app
 
-FROM node:24-alpine
+FROM ${BASE}
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build --chown=node:node /app .

@@ -33,7 +33,7 @@ export const mayImport: Readonly<Record<string, string>> = {
   "apps/api/src/gateway":
     "graph/ http/ settings/ node:* @azure/identity @workanywhere/domain @workanywhere/graph-client effect/* hono",
   "apps/api/src/rehearsal": "graph/ http/ settings/ node:* @workanywhere/domain hono zod",
-  "apps/api/src/watch": "http/ settings/ store/ node:* effect/* pino prom-client",
+  "apps/api/src/watch": "http/ settings/ store/ node:* @workanywhere/domain effect/* pino prom-client",
   "apps/api/src/describe": "graph/ http/ rehearsal/ settings/ node:* @workanywhere/domain hono"
 }
 

@@ -7,6 +7,7 @@ import { syntheticFleet } from "@workanywhere/domain/fleet"
 import type { Hono } from "hono"
 import { appOver, createApp } from "./app.ts"
 import type { Gateway } from "./gateway/open.ts"
+import { type ConnectionLimits, limitConnections, oneAtATime } from "./http/connections.ts"
 import { type Env, sharedTenant } from "./http/env.ts"
 import { type Log, silent } from "./http/observation.ts"
 import { seedFleet } from "./local/backend.ts"
@@ -29,21 +30,41 @@ export interface Service {
 
 const graceMs = 5_000
 
-/** What a caller can hold of a server, and for how long. */
+/** What callers can hold of a server, and for how long. */
 export const serverLimits = {
   /** Room for the longest URL and the longest token that are accepted, and as much again. */
   maxHeaderSize: 49_152,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 10_000,
-  connectionsCheckingInterval: 2_000
-}
+  connectionsCheckingInterval: 2_000,
+  /** What systems let a process open. A quarter is left to others when one address has all that it may. */
+  connections: 1_000,
+  connectionsOfAddress: 750,
+  /** No client that is known sends a request before it has read the last answer; a script that does sends a few. */
+  waitingRequests: 16,
+  /** Eighty pages of 999 whole devices. */
+  unreadBytes: 128 * 1_048_576,
+  /** Half a mebibit a second is enough, after ten seconds for whatever the caller has to do first. */
+  unreadMillis: 10_000,
+  unreadMillisOfMebibyte: 16_000
+} satisfies ServerOptions & ConnectionLimits
 
 const idleMs = 60_000
 
 /** An HTTP server for the app, with limits on what a slow or unreasonable caller can hold. */
-export const httpServer = (app: Hono<Env>, limits: ServerOptions = serverLimits): Server =>
-  createServer(limits, getRequestListener(app.fetch)).setTimeout(idleMs)
+export const httpServer = (app: Hono<Env>, limits: ServerOptions & ConnectionLimits = serverLimits): Server => {
+  const server = createServer(limits, oneAtATime(getRequestListener(app.fetch), limits.waitingRequests))
+  limitConnections(server, limits)
+  return server.setTimeout(idleMs)
+}
+
+/** As many connections as whoever runs the service allows, three quarters of them for one address at most. */
+const limitsFor = ({ maxConnections }: Settings): typeof serverLimits => ({
+  ...serverLimits,
+  connections: maxConnections,
+  connectionsOfAddress: Math.ceil(maxConnections * 0.75)
+})
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -117,7 +138,7 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
     const authentication = await authenticationFor(settings)
     gateway = await openGateway({ ...settings, upstream }, { log, authentication, tracer })
     const { backend, close } = gateway
-    const server = httpServer(appOver(backend, { log, authentication, observers, exposition }))
+    const server = httpServer(appOver(backend, { log, authentication, observers, exposition }), limitsFor(settings))
     const url = await listen(server, settings)
     if (isLoopbackUrl(upstream) && new URL(upstream).port === new URL(url).port) {
       await closed(server)
@@ -179,7 +200,8 @@ export const startService = async (
         observers,
         exposition,
         restore
-      })
+      }),
+      limitsFor(settings)
     )
     const url = await listen(server, settings)
     return {

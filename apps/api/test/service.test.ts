@@ -47,6 +47,21 @@ it.each(["package.json", "Dockerfile"])(
   }
 )
 
+it("is composed so that it may write nothing, gain no rights, and take no more than its share", async () => {
+  const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
+  const api = compose.slice(compose.indexOf("  api:"), compose.indexOf("  postgres:\n    image"))
+  for (const wanted of [
+    "read_only: true",
+    "cap_drop: [ALL]",
+    'security_opt: ["no-new-privileges:true"]',
+    "mem_limit: 1g",
+    "pids_limit:",
+    "healthcheck:"
+  ]) {
+    expect(api).toContain(wanted)
+  }
+})
+
 describe("the service on a port", () => {
   it("answers under the address it gives, and no longer once it is closed", async () => {
     const service = await startService({ ...defaultSettings, port: 0, fleet: 3 })

@@ -20,11 +20,9 @@ const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
         return Effect.ignore(write(Stream.make(`${formatter.formatVersion(event.name, event.version)}\n`)))
       case "InvalidInvocation":
         return writeError(
-          [
-            ...event.errors.map((error) => `wfa: ${error.message}`),
-            `Usage: ${event.helpDoc.usage}`,
-            `Run ${event.commandPath.join(" ")} --help to see what it takes.`
-          ].join("\n")
+          ...event.errors.flatMap((error) => `wfa: ${error.message}`.split("\n")),
+          `Usage: ${event.helpDoc.usage}`,
+          `Run ${event.commandPath.join(" ")} --help to see what it takes.`
         )
     }
   }
@@ -45,7 +43,8 @@ export const run = Effect.fnUntraced(
   },
   Effect.catch((failure) => {
     const { code, lines } = outcomeOf(failure)
-    return Effect.as(lines.length === 0 ? Effect.void : writeError(`wfa: ${lines.join("\n")}`), code)
+    const [first, ...rest] = lines
+    return Effect.as(first === undefined ? Effect.void : writeError(`wfa: ${first}`, ...rest), code)
   }),
   Effect.catchDefect((defect) =>
     Effect.as(

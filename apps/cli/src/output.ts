@@ -1,7 +1,9 @@
-import { type Change, type Device, type PropertyName, printable, property } from "@workanywhere/domain"
+import { type Change, type Device, type PropertyName, printable, printableJson, property } from "@workanywhere/domain"
 import { csvLine } from "@workanywhere/domain/csv"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { displayWidth } from "effect/cli/CliOutput"
@@ -27,9 +29,30 @@ export const write = <E, R>(
     Stream.run(text, stdio.stdout()).pipe(Effect.catchTag("PlatformError", () => Effect.fail(new OutputClosed())))
   )
 
-/** Writes a line for a person to stderr; stdout carries data only. */
-export const writeError = (line: string): Effect.Effect<void, never, Stdio.Stdio> =>
-  Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(`${line}\n`), stdio.stderr())))
+const longestLine = 2_000
+
+/** Whatever looks like a token, whoever repeats it: what follows `Bearer`, and three parts of which the first is a JOSE header. */
+const tokens = /\bbearer\s+[\w.~+/=-]{16,}|\beyJ[\w-]+\.[\w-]*\.[\w-]*/gi
+
+/** Below this it is none, and its letters stand in other words. */
+const shortestToken = 4
+
+/** A line as a person may see it, wherever its parts come from: it steers no terminal, is no longer than fits, and shows no token. */
+const lineFor = (token: string | undefined, line: string): string => {
+  const known = token === undefined || token.length < shortestToken ? line : line.replaceAll(token, "***")
+  const hidden = known.replace(tokens, "***")
+  return printable(hidden.length > longestLine ? `${hidden.slice(0, longestLine).toWellFormed()}…` : hidden)
+}
+
+/** Writes lines for a person to stderr; stdout carries data only. */
+export const writeError = (...lines: ReadonlyArray<string>): Effect.Effect<void, never, Stdio.Stdio> =>
+  Effect.gen(function* () {
+    const stdio = yield* Stdio.Stdio
+    const token = yield* Effect.orElseSucceed(Config.option(Config.Redacted("WFA_TOKEN")), Option.none)
+    const known = Option.isSome(token) ? Redacted.value(token.value) : undefined
+    const text = lines.map((line) => `${lineFor(known, line)}\n`).join("")
+    yield* Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
+  })
 
 /** What a cell can hold; null and undefined are nothing. */
 type Cell = string | number | boolean | null | undefined
@@ -96,10 +119,14 @@ const table = <Row, E, R>(
 const markdownLine = (cells: ReadonlyArray<string>): string =>
   `| ${cells.map((cell) => cell.replace(/[\\|]/g, "\\$&")).join(" | ")} |\n`
 
+/** A value as JSON that steers no terminal and means the same to a program. */
+export const jsonOf = (value: unknown, indent?: number): string =>
+  printableJson(JSON.stringify(value, undefined, indent))
+
 const document = <Row, E, R>(rows: Stream.Stream<Row, E, R>): Stream.Stream<string, E, R> => {
   let before = "[\n"
   const items = Stream.map(rows, (row) => {
-    const text = `${before}${JSON.stringify(row)}`
+    const text = `${before}${jsonOf(row)}`
     before = ",\n"
     return text
   })
@@ -112,20 +139,23 @@ const document = <Row, E, R>(rows: Stream.Stream<Row, E, R>): Stream.Stream<stri
 const rendered = <Row, E, R>(
   format: Format,
   columns: ReadonlyArray<Column<Row>>,
-  rows: Stream.Stream<Row, E, R>
+  rows: Stream.Stream<Row, E, R>,
+  toTerminal: boolean
 ): Stream.Stream<string, E, R> => {
   const values = (row: Row) => columns.map((column) => column.value(row))
+  // A file has the texts as they are.
+  const csvCell = (cell: Cell): Cell => (toTerminal && typeof cell === "string" ? printable(cell) : cell)
   switch (format) {
     case "table":
       return table(columns, rows)
     case "json":
       return document(rows)
     case "jsonl":
-      return Stream.map(rows, (row) => `${JSON.stringify(row)}\n`)
+      return Stream.map(rows, (row) => `${jsonOf(row)}\n`)
     case "csv":
       return Stream.concat(
         Stream.make(csvLine(columns.map((column) => column.name))),
-        Stream.map(rows, (row) => csvLine(values(row)))
+        Stream.map(rows, (row) => csvLine(values(row).map(csvCell)))
       )
     case "md":
       return Stream.concat(
@@ -141,11 +171,14 @@ export const writeRows = <Row, E, R>(
   columns: ReadonlyArray<Column<Row>>,
   rows: Stream.Stream<Row, E, R>
 ): Effect.Effect<number, E | OutputClosed, R | Stdio.Stdio> =>
-  Effect.suspend(() => {
+  Effect.gen(function* () {
+    const stdio = yield* Stdio.Stdio
+    const toTerminal = yield* stdio.stdoutIsTerminal
     let count = 0
     const counted = Stream.map(rows, (row) => {
       count++
       return row
     })
-    return Effect.map(write(rendered(format, columns, counted)), () => count)
+    yield* write(rendered(format, columns, counted, toTerminal))
+    return count
   })

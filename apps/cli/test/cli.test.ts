@@ -192,3 +192,48 @@ describe("--debug", () => {
     })
   })
 })
+
+/** What is in a text besides line ends that a terminal would follow. */
+const steeringIn = (text: string) => text.replaceAll(/\r?\n/g, "").match(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu)
+
+describe("what comes from outside", () => {
+  const token = "canary-token"
+  const jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+  const hostile = "a\u001b[2J\u009b31m\u202eb\u2028"
+
+  it("is shown on stderr, and not sent: no control character, no other line, no token, no end", async () => {
+    const error = {
+      code: hostile,
+      message: `${hostile}\nwfa: done ${token} Bearer ${"x".repeat(20)} ${jwt} ${"y".repeat(5_000)}`
+    }
+    const headers = { ...json, "request-id": `\u009br-${token}-${jwt}` }
+    await answering(400, JSON.stringify({ error }), headers, async (target) => {
+      const env = { WFA_TARGET: target, WFA_TOKEN: token }
+      const { stderr } = await wfa(["device", "get", "d", "--debug"], { env })
+      expect(steeringIn(stderr)).toBeNull()
+      expect(stderr).not.toMatch(/canary|xxx|c2lnbmF0dXJl/)
+      expect(stderr).toContain("request-id: \\u{9b}r-***-***")
+      expect(stderr).not.toContain("\nwfa: done")
+      expect(Math.max(...stderr.split("\n").map((line) => line.length))).toBeLessThan(2_100)
+    })
+  })
+
+  it.each(["table", "json", "jsonl", "csv", "md"])("steers no terminal as %s", async (format) => {
+    const body = JSON.stringify({ value: [{ id: "d", deviceName: hostile }] })
+    await answering(200, body, json, async (target) => {
+      const { code, stdout } = await wfa(["device", "list", "--output", format], {
+        env: { WFA_TARGET: target },
+        terminal: true
+      })
+      expect([code, steeringIn(stdout)]).toEqual([0, null])
+      expect(stdout).toContain("[2J")
+    })
+  })
+
+  it("is what it was for a program that reads JSON", async () => {
+    await answering(200, JSON.stringify({ id: "d", deviceName: hostile }), json, async (target) => {
+      const { stdout } = await wfa(["device", "get", "d", "--output", "json"], { env: { WFA_TARGET: target } })
+      expect(JSON.parse(stdout)).toMatchObject({ deviceName: hostile })
+    })
+  })
+})

@@ -38,6 +38,7 @@ export {
   type IssueCode,
   expectedValue,
   printable,
+  printableJson,
   unknownPropertyIssue,
   valueIssue
 } from "./device/issue.ts"

@@ -1,7 +1,7 @@
-import { permissionsFor } from "@workanywhere/domain"
+import { type Permission, methodsOf, permissionsFor, routeNames } from "@workanywhere/domain"
 import type { Context } from "hono"
 import { longestUrl } from "../graph/address.ts"
-import { addressed, isOwnPath, unknownSegment } from "../graph/path.ts"
+import { type Addressed, addressed, isOwnPath, unknownSegment } from "../graph/path.ts"
 import { isLoopbackUrl } from "../settings/loopback.ts"
 import { ApiError } from "./api-error.ts"
 import type { Authentication } from "./auth.ts"
@@ -25,7 +25,9 @@ const guardRoot = (isOpen: boolean): ((c: Context<Env>) => void) => {
   return (c) => {
     const root = c.req.url.slice(0, c.req.url.indexOf("/", "https://".length) + 1)
     if (root === rootBefore) return
-    if (!plainRoot.test(root)) throw new ApiError("BadRequest", "The Host header does not name a host.")
+    // What only looks like an address of digits, such as 256.1.1.1, no URL can hold.
+    if (!plainRoot.test(root) || !URL.canParse(root))
+      throw new ApiError("BadRequest", "The Host header does not name a host.")
     if (isOpen && isFromOutside(c) && !isLoopbackUrl(root)) {
       throw new ApiError(
         "BadRequest",
@@ -44,11 +46,27 @@ const refuseForeignPage = (c: Context<Env>): void => {
   }
 }
 
+/** Whoever has none of these can do nothing, however it is asked for. */
+const everyPermission: ReadonlyArray<Permission> = [
+  ...new Set(
+    routeNames.flatMap((name) =>
+      methodsOf(name).flatMap((method) => [
+        ...permissionsFor(name, method, "beta"),
+        ...permissionsFor(name, method, "v1.0")
+      ])
+    )
+  )
+]
+
+const neededFor = ({ route, version }: Addressed, method: string): ReadonlyArray<Permission> =>
+  // Each item is asked for its own; but a batch is large, and is not read for who may do nothing that could be in it.
+  route === "batch" ? everyPermission : permissionsFor(route, method, version)
+
 const authorize = async (c: Context<Env>, { callerOf, challenge }: Authentication): Promise<void> => {
   const { tenant, app, user, permissions } = await callerOf(c.req.header("authorization"))
   const aim = addressed(c.req.path)
   // What is no address of Graph is refused as such, whatever its sender may do.
-  const needed = aim === undefined ? [] : permissionsFor(aim.route, c.req.method, aim.version)
+  const needed = aim === undefined ? [] : neededFor(aim, c.req.method)
   if (needed.length > 0 && !needed.some((permission) => permissions.has(permission))) {
     throw new ApiError(
       "Forbidden",

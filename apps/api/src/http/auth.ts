@@ -57,25 +57,52 @@ const limitedText = async (body: AsyncIterable<Uint8Array>): Promise<string> => 
   return Buffer.concat(chunks).toString()
 }
 
-/** The keys behind a URL, which is the only one that is ever asked, whatever a token says about its keys. */
-const remoteKeys = (url: URL) => {
+const millisSince = (time: number): number => performance.now() - time
+
+/**
+ * The keys behind a URL, which is the only one that is ever asked, whatever a token says about its keys. `onFetched` is told
+ * when they were fetched. How old they are is told by a clock that nobody sets back.
+ */
+const remoteKeys = (url: URL, onFetched: () => void) => {
   let failedAt = -Infinity
-  return createRemoteJWKSet(url, {
+  let fetchedAt = -Infinity
+
+  const set = createRemoteJWKSet(url, {
     timeoutDuration: keysTimeoutMs,
-    cooldownDuration: keysCooldownMs,
-    cacheMaxAge: keysMaxAgeMs,
+    // When to fetch is decided below: the library goes by the clock of the day.
+    cooldownDuration: Infinity,
+    cacheMaxAge: Infinity,
     [customFetch]: async (address, options) => {
-      if (Date.now() < failedAt + keysFailureCooldownMs) throw new Error(`${url.origin} failed a moment ago`)
+      if (millisSince(failedAt) < keysFailureCooldownMs) throw new Error(`${url.origin} failed a moment ago`)
       try {
         const response = await fetch(address, options)
         if (response.status !== 200) throw new Error(`${url.origin} answered with ${response.status}`)
         return new Response(response.body === null ? "" : await limitedText(response.body))
       } catch (error) {
-        failedAt = Date.now()
+        failedAt = performance.now()
         throw error
       }
     }
   })
+
+  const fetchAgain = async (): Promise<void> => {
+    await set.reload()
+    fetchedAt = performance.now()
+    onFetched()
+  }
+
+  const keyOf: JWTVerifyGetKey = async (header, signed) => {
+    if (millisSince(fetchedAt) > keysMaxAgeMs) await fetchAgain()
+    try {
+      return await set(header, signed)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || millisSince(fetchedAt) <= keysCooldownMs) throw error
+      await fetchAgain()
+      return set(header, signed)
+    }
+  }
+
+  return { keyOf, find: (keyId: string) => set.jwks()?.keys.find(({ kid }) => kid === keyId) }
 }
 
 type Keys = ReturnType<typeof remoteKeys>
@@ -152,7 +179,7 @@ const refusalOf = (error: unknown): Refusal => {
 const signedClaims = async (token: string, keys: Keys): Promise<JWTPayload> => {
   const keyOf: JWTVerifyGetKey = async (header, signed) => {
     try {
-      return await keys(header, signed)
+      return await keys.keyOf(header, signed)
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error
       throw new ApiError("serviceNotAvailable", "The keys that tokens are checked with cannot be had.", {
@@ -164,22 +191,36 @@ const signedClaims = async (token: string, keys: Keys): Promise<JWTPayload> => {
   return (await jwtVerify(token, keyOf, options)).payload
 }
 
-/** What a token has proven, and until when it is not looked at again: the time of its `exp`, in milliseconds. */
+/** What a token has proven. */
 interface Proven {
   readonly caller: Caller
+  /** The time of its `exp`, in milliseconds: it is not looked at again before that. */
   readonly until: number
+  /** The same time by a clock that nobody sets back. */
+  readonly untilHere: number
+  /** Whether the key that it was signed with is still among those that are published. */
+  readonly isSignerKnown: () => boolean
 }
 
 /** Checks the tokens that Entra makes, of both versions ("Access tokens in the Microsoft identity platform"). */
 export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: EntraSettings): Authentication => {
   const cloud = clouds[authority]
-  const keysAt = (path: string): Keys => remoteKeys(new URL(jwksUrl ?? `${authority}${path}`))
+  const served = new Set(tenants)
+  // By the hash of the token: whoever reads this memory finds no token to use.
+  const proven = new Map<string, Proven>()
+
+  /** A key that was taken out of the set ends what it was good for. */
+  const forgetWithdrawn = (): void => {
+    for (const [token, { isSignerKnown }] of proven) if (!isSignerKnown()) proven.delete(token)
+  }
+
+  const keysAt = (path: string): Keys => remoteKeys(new URL(jwksUrl ?? `${authority}${path}`), forgetWithdrawn)
   const keys1 = keysAt("/common/discovery/keys")
   const keys2 = jwksUrl === undefined ? keysAt("/common/discovery/v2.0/keys") : keys1
 
   /** A key may be for one issuer only: one that signs for personal accounts proves nothing about others. */
   const signsFor = (keys: Keys, keyId: string, tenant: string, issuer: string): boolean => {
-    const key = keys.jwks()?.keys.find(({ kid }) => kid === keyId)
+    const key = keys.find(keyId)
     if (key === undefined || !("issuer" in key)) return true
     const expected = String(key.issuer).replaceAll("{tenantid}", tenant)
     // The keys of the v2 document sign v1 tokens as well, and name the v2 issuer.
@@ -193,20 +234,24 @@ export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: E
     const { aud, iss, tid, ver } = claims
     if (typeof aud !== "string" || !audience.includes(aud)) throw new Refused("audience")
     if (tid === personalTenant) throw new Refused("personal")
-    if (typeof tid !== "string" || !tenants.includes(tid)) throw new Refused("tenant")
+    if (typeof tid !== "string" || !served.has(tid)) throw new Refused("tenant")
     const issuer = ver === "1.0" ? cloud.issuer1(tid) : ver === "2.0" ? cloud.issuer2(tid) : undefined
     if (issuer === undefined || iss !== issuer || !signsFor(keys, keyId, tid, issuer)) throw new Refused("issuer")
     const app = text(ver === "1.0" ? claims["appid"] : claims["azp"])
     if (app === undefined) throw new Refused("client")
     const user = claims["scp"] === undefined ? undefined : text(claims["oid"])
-    return { caller: { tenant: tid, app, user, permissions: permissionsIn(claims) }, until: (claims.exp ?? 0) * 1000 }
+    const until = (claims.exp ?? 0) * 1000
+    const signer = keys.find(keyId)
+    return {
+      caller: { tenant: tid, app, user, permissions: permissionsIn(claims) },
+      until,
+      untilHere: performance.now() + until - Date.now(),
+      isSignerKnown: () => signer?.n !== undefined && keys.find(keyId)?.n === signer.n
+    }
   }
 
   const challenge = (parameters?: string): string =>
     [`Bearer authorization_uri="${authority}/common/oauth2/v2.0/authorize"`, parameters].filter(Boolean).join(", ")
-
-  // By the hash of the token: whoever reads this memory finds no token to use.
-  const proven = new Map<string, Proven>()
 
   const remember = (key: string, what: Proven): void => {
     const [oldest] = proven.keys()
@@ -221,7 +266,7 @@ export const entraAuthentication = ({ audience, tenants, authority, jwksUrl }: E
         const token = bearerToken(authorization)
         const key = hash("sha256", token, "base64")
         const known = proven.get(key)
-        if (known !== undefined && Date.now() < known.until) return known.caller
+        if (known !== undefined && Date.now() < known.until && performance.now() < known.untilHere) return known.caller
         const fresh = await verified(token)
         remember(key, fresh)
         return fresh.caller

@@ -3,14 +3,16 @@ import type { GraphErrorDetail } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import * as z from "zod"
 import { rootOf } from "./request-target.ts"
+import { longestUrl } from "../graph/address.ts"
 import { addressed, odataPath } from "../graph/path.ts"
 import { queryOptions } from "../graph/query.ts"
 import { ApiError } from "./api-error.ts"
 import { jsonOf } from "./body.ts"
 import type { Env } from "./env.ts"
 import { renderError } from "./render-error.ts"
-import { reply } from "./reply.ts"
+import { replyJson } from "./reply.ts"
 import { otherMethods, patternOf } from "./router.ts"
+import { inTurn, ownTurn } from "./turn.ts"
 
 /** Answers a request as the service does that a batch came to: with all its checks. */
 export type Dispatch = (request: Request, bindings: Env["Bindings"]) => Response | Promise<Response>
@@ -21,8 +23,18 @@ export const largestBatchBytes = 4 * 1_048_576
 /** The most items in a batch (docs/fidelity.md, F80). */
 export const mostItems = 20
 
+/** Four times what clients send with a request; the server itself takes no more characters of headers either. */
+const mostHeaders = 64
+const mostHeaderCharacters = 16_384
+
+/** Callers number their items or give them a GUID; ids stand in answers, in logs and in what depends on them. */
+const longestId = 256
+
+/** Room for a page of 999 whole devices, several times. */
+const largestAnswerCharacters = 16 * 1_048_576
+
 const batchItem = z.strictObject({
-  id: z.string().min(1),
+  id: z.string().min(1).max(longestId),
   method: z.enum(["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]),
   url: z.string().min(1),
   headers: z.exactOptional(z.record(z.string(), z.string())),
@@ -38,12 +50,12 @@ type Item = z.output<typeof batchItem>
 /** JSON Schema of the body of a batch. */
 export const batchSchema = (): z.core.JSONSchema.BaseSchema => z.toJSONSchema(batch, { io: "input" })
 
-/** What came of an item, as it stands in the answer. */
+/** What came of an item. */
 interface ItemAnswer {
   readonly id: string
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: unknown
+  /** As it stands in the answer. */
+  readonly json: string
 }
 
 /** As many faults are named as there can be items: what else is wrong shows when those are mended. */
@@ -76,8 +88,19 @@ const headersOf = (item: Item): Headers | undefined => {
   }
 }
 
+const headerFault = ({ headers = {} }: Item): string | undefined => {
+  const all = Object.entries(headers)
+  if (all.length > mostHeaders) return `has ${all.length} headers; at most ${mostHeaders} are taken`
+  const characters = all.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  return characters > mostHeaderCharacters
+    ? `is longer than the ${mostHeaderCharacters} characters that are taken`
+    : undefined
+}
+
 const itemFaults = (item: Item, at: number, known: ReadonlySet<string>): ReadonlyArray<GraphErrorDetail> => {
   const target = `requests[${at}]`
+  const tooMuch = headerFault(item)
+  if (tooMuch !== undefined) return [fault(`${target}.headers`, tooMuch)]
   const headers = headersOf(item)
   const withoutBody = item.method === "GET" || item.method === "HEAD"
   return [
@@ -117,7 +140,9 @@ const itemsOf = (body: unknown): ReadonlyArray<Item> => {
   const parsed = batch.safeParse(body)
   if (!parsed.success) {
     throw malformed(
-      parsed.error.issues.map(({ path, message }) => fault(placeOf(path) || "the body", message.slice(0, 200)))
+      parsed.error.issues
+        .slice(0, mostItems)
+        .map(({ path, message }) => fault(placeOf(path).slice(0, 100) || "the body", message.slice(0, 200)))
     )
   }
   const items = parsed.data.requests
@@ -168,27 +193,67 @@ const spelled = (name: string): string =>
         .replace(/^Odata/, "OData")
         .replace(/^Etag$/, "ETag")
 
-const bodyOf = async (response: Response): Promise<unknown> => {
+/** A body as JSON; `undefined` for none. What is JSON already goes into the answer as it is. */
+const bodyOf = async (response: Response): Promise<string | undefined> => {
   const contentType = response.headers.get("content-type") ?? ""
   const bytes = Buffer.from(await response.arrayBuffer())
   if (bytes.length === 0) return undefined
-  if (isJson(contentType)) return JSON.parse(bytes.toString())
-  return bytes.toString(/^text\//i.test(contentType) ? "utf8" : "base64url")
+  if (!isJson(contentType)) return JSON.stringify(bytes.toString(/^text\//i.test(contentType) ? "utf8" : "base64url"))
+  const json = bytes.toString()
+  // The answers to all other items stand beside it in one text.
+  JSON.parse(json)
+  return json
 }
 
 const itemAnswer = async (id: string, response: Response): Promise<ItemAnswer> => {
+  const { status } = response
   const body = await bodyOf(response)
-  return {
-    id,
-    status: response.status,
-    headers: Object.fromEntries([...response.headers].map(([name, value]) => [spelled(name), value])),
-    ...(body === undefined ? {} : { body })
+  const headers = Object.fromEntries([...response.headers].map(([name, value]) => [spelled(name), value]))
+  const front = JSON.stringify({ id, status, headers }).slice(0, -"}".length)
+  return { id, status, json: body === undefined ? `${front}}` : `${front},"body":${body}}` }
+}
+
+/** May be sent again, alone: what it asks for is read, or was not done. */
+const noRoom = (): ApiError =>
+  new ApiError(
+    "TooManyRequests",
+    `The answers to this batch are larger than ${largestAnswerCharacters} characters together; send this request again, in a batch of fewer.`,
+    { headers: { "retry-after": "1" } }
+  )
+
+const isRead = ({ method }: Item): boolean => method === "GET" || method === "HEAD"
+
+/** Does so many things at a time, and the others in the order in which they were to be done. */
+const atMost = (places: number): (<A>(work: () => Promise<A>) => Promise<A>) => {
+  let free = places
+  const waiting: Array<() => void> = []
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    else free--
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next()
+    }
   }
 }
 
-/** The route of batches under one root; `dispatchOf` gives what answers the items of one batch. */
-export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>) => Dispatch): Hono<Env> => {
+/**
+ * The route of batches under one root; `dispatchOf` gives what answers the items of one batch. Pages are large: where they
+ * are made here, no more than `readsAtOnce` are made at a time.
+ */
+export const batchRoutes = (
+  version: GraphVersion,
+  dispatchOf: (c: Context<Env>) => Dispatch,
+  readsAtOnce?: number
+): Hono<Env> => {
   const answered = async (c: Context<Env>, item: Item, dispatch: Dispatch): Promise<Response> => {
+    if (item.url.length > longestUrl) {
+      const message = `The URL is longer than the ${longestUrl} characters that are accepted.`
+      return renderError(c, new ApiError("uriTooLong", message))
+    }
     const root = new URL(`${rootOf(c, version)}/`)
     const url = new URL(root.href + item.url.replace(/^\//, ""))
     // Dots in an address must not lead out of the version, and a batch holds no batches.
@@ -205,23 +270,44 @@ export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>)
   return new Hono<Env>()
     .post(patternOf("batch"), async (c) => {
       queryOptions(c.req.url, [])
-      const items = itemsOf(await jsonOf(c, largestBatchBytes))
+      const items = await jsonOf(c, largestBatchBytes, itemsOf)
       const answers = new Map<string, Promise<ItemAnswer>>()
-      const responses: Array<ItemAnswer> = []
+      const responses: Array<string> = []
+      let characters = 0
       const dispatch = dispatchOf(c)
+      const reading = readsAtOnce === undefined ? undefined : atMost(readsAtOnce)
+
+      // In the order in which they come about, as from Graph: a caller goes by the ids.
+      const add = (answer: ItemAnswer): ItemAnswer => {
+        responses.push(answer.json)
+        characters += answer.json.length
+        return answer
+      }
+
+      const refused = async ({ id }: Item, error: ApiError): Promise<ItemAnswer> =>
+        add(await itemAnswer(id, renderError(c, error)))
 
       const run = async (item: Item): Promise<ItemAnswer> => {
         const before = await Promise.all((item.dependsOn ?? []).map((id) => answerTo(keyOf(id))))
         const failed = before.find(({ status }) => status >= 400)
-        const message = `The request was not sent, because the request '${failed?.id}' failed, which it depends on.`
-        const response =
-          failed === undefined
-            ? await answered(c, item, dispatch)
-            : renderError(c, new ApiError("FailedDependency", message))
-        const answer = await itemAnswer(item.id, response)
-        // In the order in which they come about, as from Graph: a caller goes by the ids.
-        responses.push(answer)
-        return answer
+        if (failed !== undefined) {
+          const message = `The request was not sent, because the request '${failed.id}' failed, which it depends on.`
+          return refused(item, new ApiError("FailedDependency", message))
+        }
+        if (reading === undefined || !isRead(item)) return asked(item)
+        return reading(async () => {
+          // Writes that begin together share a commit; pages that are made together keep everyone waiting.
+          await ownTurn(c.get("tenant"))
+          return asked(item)
+        })
+      }
+
+      const asked = async (item: Item): Promise<ItemAnswer> => {
+        if (characters > largestAnswerCharacters) return refused(item, noRoom())
+        const answer = await inTurn(c.get("tenant"), async () => itemAnswer(item.id, await answered(c, item, dispatch)))
+        // A write that was made is said to be made; and the first answer is given whatever its size.
+        const fits = characters === 0 || characters + answer.json.length <= largestAnswerCharacters
+        return fits || !isRead(item) ? add(answer) : refused(item, noRoom())
       }
 
       const byKey = new Map(items.map((item) => [keyOf(item.id), item]))
@@ -232,7 +318,7 @@ export const batchRoutes = (version: GraphVersion, dispatchOf: (c: Context<Env>)
       }
 
       await Promise.all([...byKey.keys()].map(answerTo))
-      return reply(c, 200, { responses })
+      return replyJson(c, 200, `{"responses":[${responses.join(",")}]}`)
     })
     .all(patternOf("batch"), otherMethods("batch"))
 }

@@ -3,9 +3,10 @@ import type { IncomingMessage } from "node:http"
 import { type Issue, type NewDevice, type Parsed, parseNewDevice } from "@workanywhere/domain"
 import type { Context } from "hono"
 import { isAddressable, longestKey } from "../graph/address.ts"
-import { isDeeperThan } from "../graph/json-depth.ts"
+import { type JsonLimits, limitPassed } from "../graph/json-limits.ts"
 import { ApiError } from "./api-error.ts"
 import type { Env } from "./env.ts"
+import { inTurn } from "./turn.ts"
 
 /** The largest body that is read, but for that of a batch. */
 export const largestBodyBytes = 1_048_576
@@ -19,40 +20,86 @@ const unreadable = () =>
     "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
   )
 
+/** The most bytes of bodies that are under way at a time, of one tenant and of all. */
+const mostUnderWay = { tenant: 64 * 1_048_576, all: 256 * 1_048_576 }
+
+/** Bytes of bodies that have begun to arrive, by tenant. */
+const underWay = new Map<string, number>()
+let allUnderWay = 0
+
+/** Keeps count of a body that arrives: a caller who sends many, each without its end, has the memory of all. */
+const arrival = (tenant: string) => {
+  let bytes = 0
+  let isOver = false
+  const add = (more: number): void => {
+    bytes += more
+    allUnderWay += more
+    const ofTenant = (underWay.get(tenant) ?? 0) + more
+    if (ofTenant === 0) underWay.delete(tenant)
+    else underWay.set(tenant, ofTenant)
+  }
+  return {
+    /** Whether there is room for these bytes as well. */
+    takes: (more: number): boolean => {
+      // What comes of a body that was refused is not kept.
+      if (isOver) return false
+      add(more)
+      return allUnderWay <= mostUnderWay.all && (underWay.get(tenant) ?? 0) <= mostUnderWay.tenant
+    },
+    end: (): void => {
+      isOver = true
+      add(-bytes)
+    }
+  }
+}
+
+type Arrival = ReturnType<typeof arrival>
+
+const tooManyBodies = () =>
+  new ApiError(
+    "serviceNotAvailable",
+    `More than ${mostUnderWay.tenant} bytes of bodies are being sent at the same time; send this one again later.`,
+    { headers: { "retry-after": "1" } }
+  )
+
 /** Of undeclared length: as much is read as shows that it is too much. */
-const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number): Promise<Buffer> => {
+const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
   const chunks: Array<Uint8Array> = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > mostBytes) throw tooLarge(mostBytes)
+    if (!arriving.takes(chunk.length)) throw tooManyBodies()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
 }
 
 /** Nearly every body comes in one piece, which is not copied. Fails when the caller goes away in the middle of it. */
-const arrived = (incoming: IncomingMessage): Promise<Buffer> =>
+const arrived = (incoming: IncomingMessage, arriving: Arrival): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Array<Buffer> = []
     incoming
-      .on("data", (chunk: Buffer) => chunks.push(chunk))
+      .on("data", (chunk: Buffer) => {
+        if (arriving.takes(chunk.length)) chunks.push(chunk)
+        else reject(tooManyBodies())
+      })
       .once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
       .once("error", reject)
       // An error costs more than to read a body; and this comes at the end of every one.
       .once("close", () => incoming.readableEnded || reject(new Error("The body ended too soon.")))
   })
 
-const bytesOf = async (c: Context<Env>, mostBytes: number): Promise<Buffer> => {
+const bytesOf = async (c: Context<Env>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
   const declared = c.req.header("content-length")
   if (declared !== undefined) {
     if (Number(declared) > mostBytes) throw tooLarge(mostBytes)
     // The server cuts a body at its declared length; and the stream below is several times as slow as this.
     const { incoming, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
     const isFromServer = incoming !== undefined && batchItem === undefined
-    return isFromServer ? arrived(incoming) : Buffer.from(await c.req.raw.arrayBuffer())
+    return isFromServer ? arrived(incoming, arriving) : Buffer.from(await c.req.raw.arrayBuffer())
   }
-  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes)
+  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes, arriving)
 }
 
 const isJson = (contentType: string): boolean => {
@@ -87,15 +134,17 @@ const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   })
 }
 
-const deepestJson = 64
+/** Room for a batch of twenty bodies with as many names as are looked at, and for as many headers. */
+const jsonLimits: JsonLimits = { depth: 64, values: 10_000 }
+
+const tooMuch: Readonly<Record<keyof JsonLimits, string>> = {
+  depth: `The JSON of the body is nested deeper than the ${jsonLimits.depth} levels that are read.`,
+  values: `The JSON of the body holds more than the ${jsonLimits.values} values that are read.`
+}
 
 const parseJson = (text: string): unknown => {
-  if (isDeeperThan(deepestJson, text)) {
-    throw new ApiError(
-      "BadRequest",
-      `The JSON of the body is nested deeper than the ${deepestJson} levels that are read.`
-    )
-  }
+  const passed = limitPassed(jsonLimits, text)
+  if (passed !== undefined) throw new ApiError("BadRequest", tooMuch[passed])
   try {
     return JSON.parse(text)
   } catch {
@@ -103,8 +152,8 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** The body of a request, if it is JSON of at most so many bytes. */
-export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknown> => {
+/** What `read` makes of the body of a request, if that is JSON of at most so many bytes. */
+export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body: unknown) => A): Promise<A> => {
   const contentType = c.req.header("content-type")
   if (contentType === undefined) {
     throw new ApiError(
@@ -112,20 +161,25 @@ export const jsonOf = async (c: Context<Env>, mostBytes: number): Promise<unknow
       "Write requests (excluding DELETE) must contain the Content-Type header declaration."
     )
   }
-  const bytes = await bytesOf(c, mostBytes).catch((error: unknown) => {
-    // Else the caller went away in the middle of its body.
-    throw error instanceof ApiError ? error : unreadable()
-  })
+  const arriving = arrival(c.get("tenant"))
+  const bytes = await bytesOf(c, mostBytes, arriving)
+    .catch((error: unknown) => {
+      // Else the caller went away in the middle of its body.
+      throw error instanceof ApiError ? error : unreadable()
+    })
+    .finally(arriving.end)
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
-  if (!isUtf8(bytes)) throw unreadable()
-  return parseJson(bytes.toString())
+  return inTurn(c.get("tenant"), async () => {
+    if (!isUtf8(bytes)) throw unreadable()
+    return read(parseJson(bytes.toString()))
+  })
 }
 
 /** The body of a request, if it is JSON that `parse` accepts. */
-export const jsonBody = async <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
-  fitting(await jsonOf(c, largestBodyBytes), parse)
+export const jsonBody = <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
+  jsonOf(c, largestBodyBytes, (body) => fitting(body, parse))
 
 /** The device in a body, whose id, if it has one, can be part of an address. */
 export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
 import { profiles, readOnlyPolicies, requestBudgetSetting } from "./behaviour.ts"
@@ -26,6 +27,35 @@ const tenant = z
   .toLowerCase()
   .refine((id) => id !== personalTenant)
 
+/** What stands in a file: an id on each line, and what follows a `#` is for people. */
+const linesOf = (path: string): ReadonlyArray<string> =>
+  readFileSync(path, "utf8")
+    .split(/\r\n?|\n/)
+    .map((line) => line.replace(/#.*/, "").trim())
+
+/** Ids in a text, or in the file that it names behind an `@`. */
+const tenants = z.string().transform((text, context): ReadonlyArray<string> => {
+  const path = text.startsWith("@") ? text.slice(1) : undefined
+  const fail = (message: string) => {
+    context.issues.push({ code: "custom", input: text, message, params: { isSaid: true } })
+    return z.NEVER
+  }
+  let parts: ReadonlyArray<string>
+  try {
+    parts = path === undefined ? text.split(",") : linesOf(path)
+  } catch (error) {
+    return fail(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const ids: Array<string> = []
+  for (const [at, part] of parts.entries()) {
+    if (path !== undefined && part === "") continue
+    const id = tenant.safeParse(part.trim())
+    if (!id.success) return fail(path === undefined ? "" : `line ${at + 1} of ${path} is none`)
+    ids.push(id.data)
+  }
+  return ids.length === 0 ? fail(`${path} has none`) : ids
+})
+
 const jwksUrl = z.string().refine((text) => {
   const url = URL.parse(text)
   if (url === null || url.username !== "" || url.password !== "") return false
@@ -42,6 +72,7 @@ const schemaWith = (
   return z.object({
     host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
     port: wholeNumber(65_535),
+    maxConnections: wholeNumber(100_000).pipe(z.int().min(1)),
     store: z.union([
       z.literal("memory"),
       z.templateLiteral(["sqlite:", z.string().min(1)]),
@@ -49,7 +80,7 @@ const schemaWith = (
     ]),
     auth: z.enum(["none", "entra"]),
     audience: auth === "entra" ? listOf(audience) : notSet.transform(() => []),
-    tenants: auth === "entra" ? listOf(tenant) : notSet.transform(() => []),
+    tenants: auth === "entra" ? tenants : notSet.transform(() => []),
     authority: z
       .enum(authorities)
       .refine((authority) => upstreamAuth === "none" || isAuthorityFor(authority, upstream)),
@@ -119,13 +150,23 @@ export const readSettings = (
   if (parsed.success && strangers.length === 0 && idle.length === 0 && problems.length === 0) {
     return { success: true, data: { ...parsed.data, traces } }
   }
-  const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]))
+  const issues = parsed.error?.issues ?? []
+  const wrong = new Set(issues.map(({ path }) => path[0]))
+  // Only what was made here for a person to read: others are zod's, and could show a secret.
+  const said = new Map(
+    issues.map((issue) => [
+      issue.path[0],
+      issue.code === "custom" && issue.params?.["isSaid"] === true && issue.message !== "" ? `; ${issue.message}` : ""
+    ])
+  )
   return {
     success: false,
     problems: [
       ...settingNames
         .filter((setting) => wrong.has(setting))
-        .map((setting) => `${variables[setting].name}: expected ${variables[setting].expected}`),
+        .map(
+          (setting) => `${variables[setting].name}: expected ${variables[setting].expected}${said.get(setting) ?? ""}`
+        ),
       ...idle,
       ...strangers.toSorted().map(strangerProblem),
       ...problems

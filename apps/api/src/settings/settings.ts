@@ -9,6 +9,8 @@ export interface Settings extends UpstreamSettings {
   readonly host: string
   /** TCP port; 0 takes a free one. */
   readonly port: number
+  /** How many connections are served at a time. */
+  readonly maxConnections: number
   /** Where the devices are: in memory, in the SQLite file behind the colon, or in the PostgreSQL database of a URL. */
   readonly store: "memory" | `sqlite:${string}` | `postgres://${string}`
   /** How callers prove who they are; `none` is for loopback only. */

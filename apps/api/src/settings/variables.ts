@@ -25,6 +25,12 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
     meaning: "port to listen on",
     expected: "a whole number from 0 to 65535; 0 takes a free port"
   },
+  maxConnections: {
+    name: "WFA_MAX_CONNECTIONS",
+    standard: "1000",
+    meaning: "connections that are served at a time, three quarters of them for one address",
+    expected: "a whole number from 1 to 100000"
+  },
   store: {
     name: "WFA_STORE",
     standard: "memory",
@@ -48,7 +54,8 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
     name: "WFA_TENANTS",
     standard: "",
     meaning: "the tenants that are served",
-    expected: "with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing"
+    expected:
+      "with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated, or @<file> with one on each line; else nothing"
   },
   authority: {
     name: "WFA_AUTHORITY",

@@ -1,3 +1,4 @@
+import { printableJson } from "@workanywhere/domain"
 import { pino } from "pino"
 import type { Log } from "../http/observation.ts"
 import type { Settings } from "../settings/settings.ts"
@@ -13,7 +14,13 @@ export interface LogLines {
 export const logLines = (level: Settings["log"]): LogLines => {
   const stderr = pino.destination({ fd: 2, sync: false })
   const log = pino(
-    { base: null, level: level === "off" ? "silent" : level, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      base: null,
+      level: level === "off" ? "silent" : level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // Somebody reads them in a terminal.
+      hooks: { streamWrite: printableJson }
+    },
     stderr
   )
   return { log, flush: () => stderr.flushSync() }

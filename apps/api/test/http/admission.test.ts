@@ -128,7 +128,12 @@ describe("with authentication", () => {
       'graph"example',
       "graph'example",
       "graph,example",
-      "graph.example:x"
+      "graph.example:x",
+      // What looks like numbers is one, and none that there can be.
+      "256.1.1.1",
+      "1.2.3.4.5",
+      "graph.0x100000000",
+      "graph.example:65536"
     ]) {
       expect((await get(server.port, `Host: ${host}\r\n${authorization}`)).status).toBe(400)
     }

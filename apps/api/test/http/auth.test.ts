@@ -348,6 +348,16 @@ describe("an attack", () => {
     expect([read.status, written.status]).toEqual([reading, writing])
   })
 
+  it("with rights to nothing that is served has its batch refused unread", async () => {
+    await using opened = await openedEntra([ours.jwk])
+    const batchOf = async (scp: string) => {
+      const request = jsonRequest("POST", "{")
+      const headers = { ...request.headers, ...bearer(await signed({ ...userClaims(), scp }, ours)) }
+      return (await opened.app.request("/beta/$batch", { ...request, headers })).status
+    }
+    expect([await batchOf("User.Read"), await batchOf(readOnly)]).toEqual([403, 400])
+  })
+
   it("with too few rights is told which would do, and nothing of its token", async () => {
     await using opened = await openedEntra([ours.jwk], ["a"])
     const headers = bearer(await signed({ ...userClaims(), scp: "canary.Read" }, ours))
@@ -376,7 +386,7 @@ describe("the keys", () => {
   })
 
   it("are fetched again for a kid that is not among them, but not more than once in thirty seconds", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk], ["a"])
     expect(await statusWith(opened, ours)).toBe(200)
     opened.published.keys = [ours.jwk, strange.jwk]
@@ -388,7 +398,7 @@ describe("the keys", () => {
   })
 
   it("are forgotten after an hour: one that was withdrawn is trusted no longer", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk, strange.jwk], ["a"])
     expect(await statusWith(opened, strange)).toBe(200)
     opened.published.keys = [ours.jwk]
@@ -405,7 +415,7 @@ describe("the keys", () => {
   ] as const)(
     "whose server %s are missing: 503, the cause in the log, and no request for five seconds",
     async ([, status, keys]) => {
-      vi.useFakeTimers({ toFake: ["Date"] })
+      vi.useFakeTimers({ toFake: ["Date", "performance"] })
       await using opened = await openedEntra([ours.jwk], ["a"])
       Object.assign(opened.published, { status, keys })
       const token = await signed(userClaims(), ours)
@@ -420,8 +430,23 @@ describe("the keys", () => {
     }
   )
 
+  it("are fetched for a new kid, and after an hour, also when the clock of the day was set back", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
+    await using opened = await openedEntra([ours.jwk], ["a"])
+    expect(await statusWith(opened, ours)).toBe(200)
+    opened.published.keys = [strange.jwk]
+    vi.setSystemTime(Date.now() - 12 * hourSeconds * 1000)
+    vi.advanceTimersByTime(30_001)
+    expect(await statusWith(opened, strange)).toBe(200)
+    opened.published.keys = [ours.jwk]
+    vi.setSystemTime(Date.now() - 12 * hourSeconds * 1000)
+    vi.advanceTimersByTime(hourSeconds * 1000 + 1)
+    expect(await statusWith(opened, strange)).toBe(401)
+    expect(opened.asked).toHaveLength(3)
+  })
+
   it("are not asked for again at once when their server fails", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk], ["a"])
     opened.published.status = 500
     for (let time = 0; time < 5; time++) expect(await statusWith(opened, ours)).toBe(503)
@@ -445,7 +470,7 @@ describe("the keys", () => {
 
 describe("a verified token", () => {
   it("is not looked at again until it expires", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk], ["a"])
     const headers = bearer(await signed({ ...userClaims(), exp: inSeconds(2 * hourSeconds) }, ours))
     const status = async () => (await opened.app.request(devicePath, { headers })).status
@@ -460,7 +485,7 @@ describe("a verified token", () => {
   })
 
   it("makes room for others when there are more than a thousand", { timeout: 60_000 }, async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk], ["a"])
     const claims = { ...userClaims(), exp: inSeconds(2 * hourSeconds) }
     const tokens = await Promise.all(Array.from({ length: 1001 }, (_, nonce) => signed({ ...claims, nonce }, ours)))
@@ -473,8 +498,23 @@ describe("a verified token", () => {
     expect(await statusOf(tokens[0])).toBe(503)
   })
 
+  it("is looked at again when its key was taken out of those that are published, or replaced by another of its name", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
+    for (const later of [[strange.jwk], [strange.jwk, { ...strange.jwk, kid: ours.kid }]]) {
+      await using opened = await openedEntra([ours.jwk], ["a"])
+      const headers = bearer(await signed({ ...userClaims(), exp: inSeconds(hourSeconds) }, ours))
+      const status = async () => (await opened.app.request(devicePath, { headers })).status
+      expect(await status()).toBe(200)
+      opened.published.keys = later
+      vi.advanceTimersByTime(30_001)
+      expect(await status()).toBe(200)
+      expect(await statusWith(opened, strange)).toBe(200)
+      expect(await status()).toBe(401)
+    }
+  })
+
   it("is refused once it has expired and the clocks' difference is over", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] })
+    vi.useFakeTimers({ toFake: ["Date", "performance"] })
     await using opened = await openedEntra([ours.jwk], ["a"])
     const headers = bearer(await signed(userClaims(), ours))
     const status = async () => (await opened.app.request(devicePath, { headers })).status

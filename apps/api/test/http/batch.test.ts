@@ -53,7 +53,7 @@ const update = (id: string, device: string, body: object, more: object = {}) => 
 const large = (id: string, bytes: number) => update(id, id, { model: "x", "@odata.etag": "x".repeat(bytes) })
 
 /** The route of batches alone; what is in a batch goes elsewhere. */
-const batchApp = (dispatch: Dispatch) =>
+const batchApp = (dispatch: Dispatch, readsAtOnce?: number) =>
   new Hono<Env>()
     .use((c, next) => {
       c.set("requestId", "r")
@@ -62,7 +62,7 @@ const batchApp = (dispatch: Dispatch) =>
     })
     .route(
       "/beta",
-      batchRoutes("beta", () => dispatch)
+      batchRoutes("beta", () => dispatch, readsAtOnce)
     )
 
 const codeOf = (answer: ItemAnswer | undefined) =>
@@ -294,6 +294,8 @@ describe("a batch", () => {
 
   const item = { id: "1", method: "GET", url: devices }
 
+  const manyHeaders = Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`h${at}`, "v"]))
+
   const malformed: ReadonlyArray<readonly [title: string, body: unknown, target: string | undefined]> = [
     ["is no JSON", "{", undefined],
     ["is no object", [], "the body"],
@@ -328,6 +330,13 @@ describe("a batch", () => {
     ["has headers that are no texts", { requests: [{ ...item, headers: { a: 1 } }] }, "requests[0].headers.a"],
     ["has what cannot be a header", { requests: [{ ...item, headers: { a: "x\r\ny: z" } }] }, "requests[0].headers"],
     ["has a name that cannot be a header", { requests: [{ ...item, headers: { "a b": "x" } }] }, "requests[0].headers"],
+    ["has more than 64 headers", { requests: [{ ...item, headers: manyHeaders }] }, "requests[0].headers"],
+    [
+      "has headers of more than 16,384 characters",
+      { requests: [{ ...item, headers: { a: "x".repeat(16_384) } }] },
+      "requests[0].headers"
+    ],
+    ["has an id of more than 256 characters", { requests: [{ ...item, id: "x".repeat(257) }] }, "requests[0].id"],
     ["has a body without its type", { requests: [{ ...item, method: "PATCH", body: {} }] }, "requests[0].headers"],
     ["has a body on a GET", { requests: [{ ...item, headers: json, body: {} }] }, "requests[0].body"],
     ["misspells a property", { requests: [{ ...item, dependson: ["1"] }] }, "requests[0]"],
@@ -368,6 +377,73 @@ describe("a batch", () => {
     const headers = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`h${at}`, at]))
     const many = await failureOf(await send(opened.app, { requests: [{ ...item, headers }] }))
     expect(many.details).toHaveLength(20)
+  })
+
+  it("of more than 10,000 values is refused before it is parsed", async () => {
+    await using opened = await openedApp("memory", [])
+    const names = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`k${at}`, 0]))
+    const response = await send(opened.app, { requests: [update("1", "a", names)] })
+    expect([response.status, (await failureOf(response)).message]).toEqual([
+      400,
+      "The JSON of the body holds more than the 10000 values that are read."
+    ])
+  })
+
+  it("answers an address longer than any that is accepted as it would be answered alone", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const answers = await answersTo(opened.app, [{ ...item, url: `${devices}?$filter=${"x".repeat(1_000_000)}` }])
+    expect([answers.get("1")?.status, codeOf(answers.get("1"))]).toEqual([414, "uriTooLong"])
+  })
+
+  it("lets others have their turn between requests that take long", async () => {
+    let turns = 0
+    let counting = setImmediate(function turn() {
+      turns++
+      counting = setImmediate(turn)
+    })
+    const turnsBefore: Array<number> = []
+    const app = batchApp(() => {
+      turnsBefore.push(turns)
+      const end = performance.now() + 15
+      while (performance.now() < end);
+      return new Response(null, { status: 204 })
+    })
+    await answersTo(app, gets(20))
+    clearImmediate(counting)
+    expect(new Set(turnsBefore).size).toBe(20)
+  })
+
+  it("reads no more at a time than it may, so that their pages are not all in memory at once", async () => {
+    let atWork = 0
+    let most = 0
+    const app = batchApp(async () => {
+      most = Math.max(most, ++atWork)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      atWork--
+      return new Response(null, { status: 204 })
+    }, 4)
+    await answersTo(app, gets(20))
+    expect(most).toBe(4)
+  })
+
+  it("answers 429 to reads whose answers would make it larger than 16 MiB, and tells of every write that was made", async () => {
+    const sent: Array<string> = []
+    const app = batchApp(({ method, url }) => {
+      sent.push(`${method} ${url.slice(-1)}`)
+      return Response.json("x".repeat(method === "GET" ? 7_000_000 : 3_000_000))
+    })
+    const answers = await answersTo(app, [
+      { ...item, id: "a", url: "/a" },
+      { ...item, id: "b", url: "/b" },
+      { ...item, id: "c", url: "/c", dependsOn: ["b"] },
+      { id: "d", method: "DELETE", url: "/d", dependsOn: ["b"] },
+      { id: "e", method: "DELETE", url: "/e", dependsOn: ["d"] }
+    ])
+    const statuses = [...answers].map(([id, { status }]) => [id, status])
+    expect(Object.fromEntries(statuses)).toEqual({ a: 200, b: 200, c: 429, d: 200, e: 429 })
+    expect(answers.get("c")?.headers["Retry-After"]).toBe("1")
+    expect(messageOf(answers.get("c"))).toContain("16777216 characters")
+    expect(sent).toEqual(["GET a", "GET b", "GET c", "DELETE d"])
   })
 
   it("takes no query options", async () => {

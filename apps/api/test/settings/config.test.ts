@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { defaultSettings, readSettings } from "../../src/settings/config.ts"
 import { storeName } from "../../src/settings/settings.ts"
 import { settingsTable } from "../../src/settings/variables.ts"
+import { temporaryFolder } from "../opened.ts"
 
 const problemsOf = (env: Record<string, string>) => {
   const settings = readSettings(env)
@@ -31,6 +32,7 @@ describe("the settings", () => {
     expect(defaultSettings).toEqual({
       host: "127.0.0.1",
       port: 4010,
+      maxConnections: 1000,
       store: "memory",
       auth: "none",
       audience: [],
@@ -55,6 +57,7 @@ describe("the settings", () => {
     const env = {
       WFA_HOST: "::1",
       WFA_PORT: "0",
+      WFA_MAX_CONNECTIONS: "50",
       WFA_STORE: "sqlite:/var/lib/devices.sqlite",
       WFA_AUTH: "entra",
       WFA_AUDIENCE: "api://devices.example, 5d1a3c7e-1111-4222-8333-944455556666",
@@ -76,6 +79,7 @@ describe("the settings", () => {
       data: {
         host: "::1",
         port: 0,
+        maxConnections: 50,
         store: "sqlite:/var/lib/devices.sqlite",
         auth: "entra",
         audience: ["api://devices.example", "5d1a3c7e-1111-4222-8333-944455556666"],
@@ -97,10 +101,35 @@ describe("the settings", () => {
     })
   })
 
+  it("may name a file of tenants, with one on each line and remarks", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "tenants")
+    const env = { WFA_AUTH: "entra", WFA_AUDIENCE: "api://devices.example", WFA_TENANTS: `@${path}` }
+    const expected =
+      "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated, or @<file> with one on each line; else nothing"
+    expect(problemsOf(env)).toEqual([
+      `${expected}; ${path} cannot be read: ENOENT: no such file or directory, open '${path}'`
+    ])
+    await writeFile(
+      path,
+      "# ours\n\n0F5C2D1E-2222-4333-8444-955566667777 # Contoso\r\n 11111111-2222-3333-4444-555555555555"
+    )
+    const settings = readSettings(env)
+    expect(settings.success && settings.data.tenants).toEqual([
+      "0f5c2d1e-2222-4333-8444-955566667777",
+      "11111111-2222-3333-4444-555555555555"
+    ])
+    await writeFile(path, "0f5c2d1e-2222-4333-8444-955566667777\nContoso\n")
+    expect(problemsOf(env)).toEqual([`${expected}; line 2 of ${path} is none`])
+    await writeFile(path, "# later\n")
+    expect(problemsOf(env)).toEqual([`${expected}; ${path} has none`])
+  })
+
   it("are refused with every problem at once, each in one line that says what would be right", () => {
     const problems = problemsOf({
       WFA_HOST: "0.0.0.0",
       WFA_PORT: "70000",
+      WFA_MAX_CONNECTIONS: "0",
       WFA_STORE: "postgres:user:secret@db/devices",
       WFA_AUTH: "token",
       WFA_AUDIENCE: "api://devices.example",
@@ -121,10 +150,11 @@ describe("the settings", () => {
     expect(problems).toEqual([
       "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
       "WFA_PORT: expected a whole number from 0 to 65535; 0 takes a free port",
+      "WFA_MAX_CONNECTIONS: expected a whole number from 1 to 100000",
       "WFA_STORE: expected memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>",
       "WFA_AUTH: expected none, or entra, with which WFA_HOST may be any address",
       "WFA_AUDIENCE: expected with WFA_AUTH=entra, client ids or id URIs of your own app registration (not Graph's), comma separated; else nothing",
-      "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated; else nothing",
+      "WFA_TENANTS: expected with WFA_AUTH=entra, ids (GUIDs) of organizations, comma separated, or @<file> with one on each line; else nothing",
       "WFA_AUTHORITY: expected one of https://login.microsoftonline.com, https://login.microsoftonline.us, https://login.partner.microsoftonline.cn, https://login.chinacloudapi.cn; with WFA_UPSTREAM_AUTH, the one of WFA_UPSTREAM's cloud",
       "WFA_JWKS_URL: expected with WFA_AUTH=entra, an https URL, or http on a loopback address; else nothing",
       "WFA_PROFILE: expected documented (Microsoft's pages), or observed (what public probes saw)",

@@ -133,7 +133,7 @@ export type Parsed<A> =
 const issuesOf = (body: unknown, { issues }: z.ZodError): ReadonlyArray<Issue> => {
   if (typeof body !== "object" || body === null || Array.isArray(body)) return [notAnObjectIssue(body)]
   const found = issues.flatMap((issue): ReadonlyArray<Issue> => {
-    if (issue.code === "unrecognized_keys") return issue.keys.map(unknownPropertyIssue)
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key, at) => unknownPropertyIssue(key, at))
     const [name] = issue.path
     if (name === undefined) return [emptyUpdateIssue]
     const value: unknown = Reflect.get(body, name)

@@ -31,6 +31,11 @@ export interface Issue {
   readonly suggestion?: string
 }
 
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** The line ends and tabs between values are JSON's own. */
+const unprintableInJson = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu
+
 /**
  * A text that is safe to show: control characters, format characters (such as those that turn the writing direction)
  * and line separators stand as escapes, so that a device's text can neither steer a terminal nor forge a line of a log.
@@ -39,7 +44,21 @@ export interface Issue {
  * printable("a\u001b[2Jb") // "a\\u{1b}[2Jb"
  */
 export const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+  text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+/**
+ * JSON that means the same and is as safe to show as {@link printable} makes a text: JSON itself lets stand what follows
+ * DEL, and what turns the writing direction.
+ *
+ * @example
+ * printableJson(JSON.stringify("a\u202eb")) // '"a\\u202eb"'
+ */
+export const printableJson = (json: string): string =>
+  json.replace(unprintableInJson, (character) =>
+    Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+      .map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`)
+      .join("")
+  )
 
 const longestShown = 60
 
@@ -91,9 +110,12 @@ export const valueIssue = (of: Property, value: unknown): Issue => {
   }
 }
 
-/** Says that there is no such property, and which one was probably meant. */
-export const unknownPropertyIssue = (name: string): Issue => {
-  const suggestion = nearMiss(name, propertyNames)
+/** Whoever has more stray names than this did not misspell them; to guess takes far longer than all else about a name. */
+const mostGuesses = 10
+
+/** Says that there is no such property, and which one was probably meant, if it is not the eleventh such name or a later one. */
+export const unknownPropertyIssue = (name: string, strayNamesBefore = 0): Issue => {
+  const suggestion = strayNamesBefore < mostGuesses ? nearMiss(name, propertyNames) : undefined
   const path = shorten(name)
   return {
     path,

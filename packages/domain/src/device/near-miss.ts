@@ -25,13 +25,21 @@ const distance = (a: string, b: string): number => {
  * not count; otherwise about one edit in four letters is allowed.
  */
 export const nearMiss = <Name extends string>(text: string, names: ReadonlyArray<Name>): Name | undefined => {
-  const wanted = fold(text)
   // What is far longer than any property is no slip of the pen, and must not cost time.
+  if (text.length > 256) return undefined
+  const wanted = fold(text)
   if (wanted.length === 0 || wanted.length > 64) return undefined
-  let nearest: { readonly name: Name; readonly edits: number } | undefined
+  let nearest: Name | undefined
+  let fewest = Math.ceil(wanted.length / 4) + 1
   for (const name of names) {
-    const edits = distance(wanted, fold(name))
-    if (edits < (nearest?.edits ?? Math.ceil(wanted.length / 4) + 1)) nearest = { name, edits }
+    const folded = fold(name)
+    // Each letter more or less is an edit: most names need no closer look.
+    if (Math.abs(folded.length - wanted.length) >= fewest) continue
+    const edits = distance(wanted, folded)
+    if (edits < fewest) {
+      nearest = name
+      fewest = edits
+    }
   }
-  return nearest?.name
+  return nearest
 }

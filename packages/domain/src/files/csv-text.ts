@@ -9,20 +9,37 @@ import { type TextPiece, type TextSource, textOf } from "./text-source.ts"
 const needsEscape = /^'*(?:[=+\-@\t\r\n＝＋－＠]|$)/
 const hasEscape = /^'+(?:[=+\-@\t\r\n＝＋－＠]|$)/
 
-/** The text that a cell stands for: without the apostrophe that kept a spreadsheet from running it. */
-export const unescaped = (cell: string): string => (hasEscape.test(cell) ? cell.slice(1) : cell)
+/**
+ * The same signs where a cell would begin for a spreadsheet that splits at `;`, tab or `|`, as it does in most of Europe: it
+ * knows no quotes but at the beginning of what it takes for a cell, and then ends a row inside of them, too.
+ */
+const innerSigns = /([;\t|\r\n])(?=["']*[=+\-@\t\r\n＝＋－＠])/g
+const innerEscapes = /([;\t|\r\n])'(?=["']*[=+\-@\t\r\n＝＋－＠])/g
 
-const unparsing = { escapeFormulae: needsEscape }
+/** The text that a cell stands for: without the apostrophes that kept a spreadsheet from running it. */
+export const unescaped = (cell: string): string =>
+  (hasEscape.test(cell) ? cell.slice(1) : cell).replace(innerEscapes, "$1")
+
+const innerDelimiter = /[;\t|]/
+
+const unparsing = {
+  escapeFormulae: needsEscape,
+  quotes: (cell: unknown) => typeof cell === "string" && innerDelimiter.test(cell)
+}
 
 /**
  * A line of CSV (RFC 4180), with its line end `\r\n`. Null and undefined leave their cell empty; numbers and booleans
  * stand as they are; a text that a spreadsheet would run (`=…`, `+…`, `-…`, `@…`, …) and the empty text get an
- * apostrophe in front, which the readers of this entry take off again. An object is written as JSON.
+ * apostrophe in front, which the readers of this entry take off again; so does what a spreadsheet would run that splits at
+ * `;`, tab or `|`. An object is written as JSON.
  *
  * @example
- * csvLine(["PC-014", -1, null, "=1+1"]) // `PC-014,-1,,"'=1+1"\r\n`
+ * csvLine(["PC-014", -1, null, "=1+1", "a;=1+1"]) // `PC-014,-1,,"'=1+1","a;'=1+1"\r\n`
  */
-export const csvLine = (cells: ReadonlyArray<unknown>): string => `${Papa.unparse([[...cells]], unparsing)}\r\n`
+export const csvLine = (cells: ReadonlyArray<unknown>): string => {
+  const row = cells.map((cell) => (typeof cell === "string" ? cell.replace(innerSigns, "$1'") : cell))
+  return `${Papa.unparse([row], unparsing)}\r\n`
+}
 
 /** A row of a CSV text, or what kept its line from being read as one. Lines are counted as an editor does, from 1. */
 export type CsvRow =

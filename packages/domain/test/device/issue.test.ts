@@ -1,6 +1,14 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { expectedValue, parseDevice, parseDeviceUpdate, parseNewDevice, properties, property } from "../../src/index.ts"
+import {
+  expectedValue,
+  parseDevice,
+  parseDeviceUpdate,
+  parseNewDevice,
+  printableJson,
+  properties,
+  property
+} from "../../src/index.ts"
 
 const score = "a number from 0 to 100, -1 for unavailable, or null"
 const eligibility = "one of upgraded, unknown, notCapable, capable"
@@ -202,6 +210,38 @@ it("an issue never repeats more than the start of a value", () => {
     fc.property(fc.string({ minLength: 100, maxLength: 300 }), (text) => {
       const parsed = parseDeviceUpdate({ windowsScore: text, healthStatus: text, [text]: text })
       expect(JSON.stringify(parsed)).not.toContain(JSON.stringify(text).slice(1, -1))
+    })
+  )
+})
+
+it("of very many unknown properties, the first ten have a guess", () => {
+  const body = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`deviceName${at}`, 1]))
+  const parsed = parseDeviceUpdate(body)
+  const guesses = parsed.success ? [] : parsed.issues.map(({ suggestion }) => suggestion)
+  expect(guesses).toHaveLength(200)
+  expect(guesses.filter((guess) => guess === "deviceName")).toHaveLength(10)
+})
+
+it("JSON that is safe to show means what it meant, and steers nothing", () => {
+  const trap = fc.constantFrom(
+    "\u0000",
+    "\u001b",
+    "\u007f",
+    "\u009b",
+    "\u200e",
+    "\u202e",
+    "\u2066",
+    "\u2028",
+    "\u{e0041}",
+    "a",
+    '"',
+    "\\"
+  )
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: trap }), fc.string({ unit: trap })), (value) => {
+      const json = printableJson(JSON.stringify(value))
+      expect(json).toMatch(/^[\x20-\x7e]*$/)
+      expect(JSON.parse(json)).toEqual(value)
     })
   )
 })

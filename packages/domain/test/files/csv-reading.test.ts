@@ -247,7 +247,7 @@ const withoutNegativeZero = (device: Device): Device =>
 
 /** Text that looks like a formula, like an escape, like a line end, or like nothing. */
 const traps = fc
-  .array(fc.constantFrom("'", "=", "+", "-", "@", "\t", "\r", "\n", '"', ",", ";", "＝", "a", " ", "\uFEFF"), {
+  .array(fc.constantFrom("'", "=", "+", "-", "@", "\t", "\r", "\n", '"', ",", ";", "|", "＝", "a", " ", "\uFEFF"), {
     maxLength: 6
   })
   .map((parts) => parts.join(""))

@@ -26,6 +26,21 @@ describe("a CSV writer", () => {
     }
   )
 
+  it.each([
+    ["a;=1+1", "a;'=1+1"],
+    ["a|@SUM(A1)", "a|'@SUM(A1)"],
+    ["a\t+1", "a\t'+1"],
+    ["a\n=1", "a\n'=1"],
+    ["a;'=1", "a;''=1"],
+    ["a;|=1", "a;|'=1"]
+  ])("keeps one that splits at other signs from running %j", (text, written) => {
+    expect(csvLine([text, "z"])).toBe(`"${written}",z\r\n`)
+  })
+
+  it("keeps it from what stands behind a quote, and quotes what is split elsewhere", () => {
+    expect(csvLine(['a;"=1"', "b;c", "d|e", "f"])).toBe(`"a;'""=1""","b;c","d|e",f\r\n`)
+  })
+
   it("leaves a number alone that is a number, minus sign or not", () => {
     expect(csvLine([-1, 0.5, "-1"])).toBe(`-1,0.5,"'-1"\r\n`)
   })

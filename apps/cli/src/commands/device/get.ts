@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import { targetClient } from "../../config.ts"
-import { deviceColumns, formatFor, propertyColumns, write, writeRows } from "../../output.ts"
+import { deviceColumns, formatFor, jsonOf, propertyColumns, write, writeRows } from "../../output.ts"
 import { root } from "../root.ts"
 
 export const deviceId = Argument.String("id").pipe(
@@ -19,7 +19,7 @@ export const get = Command.make("get", { id: deviceId }, ({ id }) =>
     const device = yield* GraphClient.use((client) => client.getDevice({ metricId: flags.metric, deviceId: id }))
     switch (format) {
       case "json":
-        return yield* write(Stream.make(`${JSON.stringify(device, undefined, 2)}\n`))
+        return yield* write(Stream.make(`${jsonOf(device, 2)}\n`))
       case "table":
       case "md":
         return yield* writeRows(format, propertyColumns(device), Stream.fromIterable(propertyNames))

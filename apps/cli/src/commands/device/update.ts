@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { targetClient } from "../../config.ts"
-import { changeColumns, deviceColumns, formatFor, write, writeError, writeRows } from "../../output.ts"
+import { changeColumns, deviceColumns, formatFor, jsonOf, write, writeError, writeRows } from "../../output.ts"
 import { updateBody } from "../../update-body.ts"
 import { root } from "../root.ts"
 import { deviceId } from "./get.ts"
@@ -48,7 +48,7 @@ export const update = Command.make(
       } else if (dryRun || forPeople) {
         yield* writeRows(format, changeColumns, Stream.fromIterable(changed))
       } else if (format === "json") {
-        yield* write(Stream.make(`${JSON.stringify(after, undefined, 2)}\n`))
+        yield* write(Stream.make(`${jsonOf(after, 2)}\n`))
       } else {
         yield* writeRows(format, deviceColumns(propertyNames), Stream.make(after))
       }

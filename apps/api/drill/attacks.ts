@@ -1,0 +1,172 @@
+// What one caller sends to take the service from all others. Runs in a thread of its own, so that nobody waits for it.
+import { once } from "node:events"
+import { Agent, request } from "node:http"
+import { type Socket, connect } from "node:net"
+import { setTimeout } from "node:timers/promises"
+import { parentPort, workerData } from "node:worker_threads"
+
+/** Where an attack goes, and who sends it. */
+export interface Target {
+  readonly url: string
+  /** A token that may read and write, and one that may do nothing. */
+  readonly token: string
+  readonly powerless: string
+  /** How long it lasts. */
+  readonly millis: number
+}
+
+/** How often each status was answered; 0 is a connection that ended before it was. */
+export type Answers = Record<string, number>
+
+interface Ways extends Target {
+  /** Sends a request and tells the answer's status, over and over, so many at a time. */
+  readonly send: (atOnce: number, make: (round: number) => Sent) => Promise<void>
+  /** Opens so many connections, writes to each, and reads nothing. */
+  readonly pour: (connections: number, bytes: string) => Promise<void>
+}
+
+interface Sent {
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly token?: string
+  readonly body?: string
+}
+
+const devices = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/allDevices/metricDevices"
+const json = { "content-type": "application/json" }
+
+const named = (count: number, value: unknown): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at.toString(36)}`, value]))
+
+const batch = (requests: ReadonlyArray<object>): Sent => ({
+  method: "POST",
+  path: "/beta/$batch",
+  headers: json,
+  body: JSON.stringify({ requests: requests.map((item, at) => ({ id: String(at), ...item })) })
+})
+
+const twenty = (item: object): Sent => batch(Array.from({ length: 20 }, () => item))
+
+const manyHeaders = batch([{ method: "GET", url: "/$metadata", headers: named(220_000, "v") }])
+
+const patch = (body: string): Sent => ({ method: "PATCH", path: `/beta${devices}/none`, headers: json, body })
+
+const folded = Array.from({ length: 20 }).reduce<string>((inner) => `tolower(${inner})`, "model")
+
+const head = (token: string, path: string, more = "") =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`
+
+/** Each attack by what it is. */
+export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = {
+  "nothing, for comparison": ({ pour }) => pour(0, ""),
+  "batches of 220,000 headers, from who may do nothing": ({ send, powerless }) =>
+    send(8, () => ({ ...manyHeaders, token: powerless })),
+  "batches of 220,000 headers": ({ send }) => send(8, () => manyHeaders),
+  "batches of twenty bodies with 200 stray names each": async ({ send }) => {
+    const stray = twenty({ method: "PATCH", url: `${devices}/none`, headers: json, body: named(200, 1) })
+    await send(8, () => stray)
+  },
+  "bodies of 80,000 stray names": async ({ send }) => {
+    const body = JSON.stringify(named(80_000, 1))
+    await send(8, () => patch(body))
+  },
+  "bodies that are nested without an end": ({ send }) => send(8, () => patch("[".repeat(1_000_000))),
+  "batches of twenty whole pages": async ({ send }) => {
+    const pages = twenty({ method: "GET", url: `${devices}?$top=999` })
+    await send(8, () => pages)
+  },
+  "answers that nobody reads": ({ pour, token }) => pour(200, head(token, `/beta${devices}?$top=999`).repeat(16)),
+  "requests by the hundred on one connection": ({ pour, token }) =>
+    pour(50, head(token, `/beta${devices}?$top=999`).repeat(500)),
+  "bodies without an end": ({ pour, token }) => {
+    const length = 4 * 1_048_576
+    const headers = `POST /beta/$batch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
+    return pour(100, headers + " ".repeat(length - 1))
+  },
+  "connections that say nothing": ({ pour }) => pour(1_500, ""),
+  "one list under ever other headers": ({ send }) =>
+    send(8, (round) => ({
+      path: `/beta${devices}?$top=5`,
+      headers: { prefer: `x${round >> 1}=${"y".repeat(8_000)}` }
+    })),
+  "long texts, and filters that fold them again and again": async ({ send, millis }) => {
+    const long = twenty({ method: "POST", url: devices, headers: json, body: { model: "x".repeat(150_000) } })
+    let round = 0
+    const until = performance.now() + millis / 2
+    await send(2, () => (performance.now() < until && round++ < 10 ? long : { path: filtered }))
+  },
+  "filters that no index serves": ({ send }) => send(32, (round) => ({ path: `${filtered}&$top=${round % 999}` }))
+}
+
+const filtered = `/beta${devices}?$filter=${encodeURIComponent(`contains(${folded},'none')`)}`
+
+const connected = async (url: URL): Promise<Socket | undefined> => {
+  const socket = connect(Number(url.port), url.hostname)
+  try {
+    await once(socket, "connect")
+    return socket.on("error", () => {}).pause()
+  } catch {
+    return undefined
+  }
+}
+
+/** Plays one attack until its time is over, and tells what was answered. */
+const play = async (name: string, target: Target): Promise<Answers> => {
+  const answers: Answers = {}
+  const until = performance.now() + target.millis
+  const note = (status: number): void => {
+    answers[status] = (answers[status] ?? 0) + 1
+  }
+  const agent = new Agent({ keepAlive: true })
+
+  const sent = ({ method = "GET", path, headers, token = target.token, body }: Sent): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (status: number): void => {
+        note(status)
+        resolve()
+      }
+      const options = { agent, method, headers: { ...headers, authorization: `Bearer ${token}` } }
+      const exchange = request(`${target.url}${path}`, { ...options, timeout: target.millis + 5_000 }, (response) =>
+        response
+          .resume()
+          .once("end", () => done(response.statusCode ?? 0))
+          .once("error", () => done(0))
+      )
+      exchange
+        .once("timeout", () => exchange.destroy())
+        .once("error", () => done(0))
+        .end(body)
+    })
+
+  const send: Ways["send"] = async (atOnce, make) => {
+    let round = 0
+    const one = async (): Promise<void> => {
+      while (performance.now() < until) await sent(make(round++))
+    }
+    await Promise.all(Array.from({ length: atOnce }, one))
+  }
+
+  const pour: Ways["pour"] = async (connections, bytes) => {
+    const url = new URL(target.url)
+    const sockets = await Promise.all(Array.from({ length: connections }, () => connected(url)))
+    for (const socket of sockets) {
+      if (bytes !== "") socket?.write(bytes)
+    }
+    await setTimeout(Math.max(0, until - performance.now()))
+    for (const socket of sockets) {
+      const first: unknown = socket?.read()
+      note(Buffer.isBuffer(first) ? Number(first.toString("latin1", 9, 12)) : 0)
+      socket?.destroy()
+    }
+  }
+
+  await attacks[name]?.({ ...target, send, pour })
+  agent.destroy()
+  return answers
+}
+
+if (parentPort !== null) {
+  const { name, target } = workerData as { readonly name: string; readonly target: Target }
+  parentPort.postMessage(await play(name, target))
+}
