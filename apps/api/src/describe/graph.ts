@@ -13,6 +13,7 @@ import { longestOrder } from "../graph/device-order.ts"
 import { longestFilter } from "../graph/filter-syntax.ts"
 import { largestPageSize, longestSelect, standardPageSize } from "../graph/query.ts"
 import { modelType, readinessType, summaryType } from "../graph/report.ts"
+import { everyPermission } from "../http/admission.ts"
 import { largestBatchBytes, mostItems } from "../http/batch.ts"
 import { profiles, readOnlyPolicies } from "../settings/behaviour.ts"
 import { type Answer, type Described, type Operation, type Operations, body, inPath, json } from "./operation.ts"
@@ -403,7 +404,11 @@ export const graphOperations = (described: Described): Operations => {
   const operationsOf = (name: RouteName) =>
     Object.entries<RouteOperation>(routes[name].operations).flatMap(([method, { id, permissions }]) => {
       const description = said[name]?.[method]
-      const operation = description && { ...description, operationId: id, permissions: permissions.beta }
+      const operation = description && {
+        ...description,
+        operationId: id,
+        permissions: name === "batch" ? everyPermission : permissions.beta
+      }
       return operation === undefined ? [] : [[method.toLowerCase(), operation]]
     })
   const isServed = (name: RouteName) => described.isGateway !== true || !isOnlyLocal(name)

@@ -47,7 +47,7 @@ const refuseForeignPage = (c: Context<Env>): void => {
 }
 
 /** Whoever has none of these can do nothing, however it is asked for. */
-const everyPermission: ReadonlyArray<Permission> = [
+export const everyPermission: ReadonlyArray<Permission> = [
   ...new Set(
     routeNames.flatMap((name) =>
       methodsOf(name).flatMap((method) => [
