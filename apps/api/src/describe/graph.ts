@@ -311,7 +311,7 @@ const descriptions = (described: Described): Descriptions => {
         ],
         body: body(
           json(schemaRef("DeviceUpdate"), {
-            documented: { summary: "The request on Microsoft's page", value: documentedRequest() },
+            documented: { summary: "The request on Microsoft's page", value: documentedRequest },
             one: { summary: "One property", value: { windowsScore: 100 } }
           })
         ),

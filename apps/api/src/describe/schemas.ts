@@ -311,36 +311,54 @@ export const schemas = (choice: SchemaChoice): Readonly<Record<string, Schema>> 
   ...(choice.hasControls ? local() : {})
 })
 
-/** The device in the request on Microsoft's page for the update. */
-const documentedScores: Readonly<Record<string, unknown>> = {
+/**
+ * The request on Microsoft's page for the update, as it stands there ("Update userExperienceAnalyticsWorkFromAnywhereDevice"):
+ * a quotation, which has no property before the page has it.
+ */
+export const documentedRequest = {
+  "@odata.type": deviceODataType,
+  deviceId: "Device Id value",
+  deviceName: "Device Name value",
+  serialNumber: "Serial Number value",
+  manufacturer: "Manufacturer value",
+  model: "Model value",
+  ownership: "Ownership value",
+  managedBy: "Managed By value",
+  autoPilotRegistered: true,
+  autoPilotProfileAssigned: true,
+  azureAdRegistered: true,
+  azureAdDeviceId: "Azure Ad Device Id value",
+  azureAdJoinType: "Azure Ad Join Type value",
+  osDescription: "Os Description value",
+  osVersion: "Os Version value",
+  tenantAttached: true,
+  compliancePolicySetToIntune: true,
+  otherWorkloadsSetToIntune: true,
+  isCloudManagedGatewayEnabled: true,
   upgradeEligibility: "unknown",
+  ramCheckFailed: true,
+  storageCheckFailed: true,
+  processorCoreCountCheckFailed: true,
+  processorSpeedCheckFailed: true,
+  tpmCheckFailed: true,
+  secureBootCheckFailed: true,
+  processorFamilyCheckFailed: true,
+  processor64BitCheckFailed: true,
+  osCheckFailed: true,
   workFromAnywhereScore: 7,
   windowsScore: 4,
   cloudManagementScore: 6.666_666_666_666_667,
   cloudIdentityScore: 6,
   cloudProvisioningScore: 7.333_333_333_333_333,
   healthStatus: "insufficientData"
-}
-
-const documentedText = (name: string): string =>
-  `${name.replace(/^./, (first) => first.toUpperCase()).replaceAll(/(?<=.)[A-Z]/g, " $&")} value`
-
-/** The request on Microsoft's page for the update: each property holds its name in words, as the page has it. */
-export const documentedRequest = (): Readonly<Record<string, unknown>> => ({
-  "@odata.type": deviceODataType,
-  ...Object.fromEntries(
-    properties
-      .filter(({ name }) => name !== "id")
-      .map(({ name, kind }) => [name, documentedScores[name] ?? (kind === "boolean" ? true : documentedText(name))])
-  )
-})
+} as const
 
 /** The key in the answer on that page. */
 export const documentedId = "83d5adfc-adfc-83d5-fcad-d583fcadd583"
 
 /** The answer on that page, with the context that an answer has. */
 export const documentedAnswer = (root: string): Readonly<Record<string, unknown>> & Pick<WholeDevice, "id"> => {
-  const { "@odata.type": type, ...device } = documentedRequest()
+  const { "@odata.type": type, ...device } = documentedRequest
   return {
     "@odata.context": `${root}/beta/$metadata#deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics('allDevices')/metricDevices/$entity`,
     "@odata.type": type,
