@@ -38,9 +38,9 @@ export const serverLimits = {
   requestTimeout: 30_000,
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
-  /** What systems let a process open. A quarter is left to others when one address has all that it may. */
-  connections: 1_000,
-  connectionsOfAddress: 750,
+  /** A client that sends a thousand requests at once is served; a quarter is left to others when one address has its all. */
+  connections: 2_000,
+  connectionsOfAddress: 1_500,
   /** No client that is known sends a request before it has read the last answer; a script that does sends a few. */
   waitingRequests: 16,
   /** Eighty pages of 999 whole devices. */

@@ -27,7 +27,7 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
   },
   maxConnections: {
     name: "WFA_MAX_CONNECTIONS",
-    standard: "1000",
+    standard: "2000",
     meaning: "connections that are served at a time, three quarters of them for one address",
     expected: "a whole number from 1 to 100000"
   },

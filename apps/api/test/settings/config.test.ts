@@ -32,7 +32,7 @@ describe("the settings", () => {
     expect(defaultSettings).toEqual({
       host: "127.0.0.1",
       port: 4010,
-      maxConnections: 1000,
+      maxConnections: 2000,
       store: "memory",
       auth: "none",
       audience: [],
