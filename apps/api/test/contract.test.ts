@@ -90,9 +90,10 @@ describe.each(targets)("with $name", ({ kind, start }) => {
   describe("Microsoft's JavaScript client", () => {
     it("updates a device with the body of Microsoft's page, and reads it back", async () => {
       const body = JSON.parse(await documentedUpdate()) as DeviceUpdate
+      const before = (await microsoftClient().api(`${devices}/${documentedId}`).get()) as object
       const updated: unknown = await microsoftClient().api(`${devices}/${documentedId}`).patch(body)
       const context = `${service.url}/beta/$metadata#${metricsPath.slice(1)}('allDevices')/metricDevices/$entity`
-      expect(updated).toEqual({ ...body, id: documentedId, "@odata.context": context })
+      expect(updated).toEqual({ ...before, ...body, id: documentedId, "@odata.context": context })
       expect(await microsoftClient().api(`${devices}/${documentedId}`).get()).toEqual(updated)
     })
 

@@ -98,7 +98,7 @@ it.for(["file", "postgres"] as const)("a store in %s from before has the check, 
   // One more property goes through everything that lists, keeps, describes or prints a device.
   tests: {
     "packages/domain": [],
-    "apps/api": ["test/store", "test/graph/", "test/describe/"],
+    "apps/api": ["test/store", "test/graph/", "test/describe/", "test/local/", "test/contract"],
     "apps/cli": []
   }
 }

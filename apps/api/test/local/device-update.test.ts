@@ -24,8 +24,8 @@ describe.each(storeKinds)("an update, with the store in %s", (kind) => {
     const answer = (await response.json()) as Record<string, unknown>
     expect(response.status).toBe(200)
     expect(answer).toEqual({
+      ...wholeDevice({ id: documentedId }),
       ...(JSON.parse(body) as object),
-      id: documentedId,
       "@odata.context": `http://localhost/beta/$metadata#${metricsPath.slice(1)}('allDevices')/metricDevices/$entity`
     })
     expect(Object.keys(answer)).toEqual(["@odata.context", "@odata.type", ...propertyNames])

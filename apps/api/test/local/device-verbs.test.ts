@@ -30,7 +30,7 @@ describe.each(storeKinds)("creating a device, with the store in %s", (kind) => {
     const response = await opened.app.request(devicesPath, jsonRequest("POST", body))
     const answer = (await response.json()) as object
     expect(response.status).toBe(201)
-    expect(answer).toEqual({ ...body, "@odata.context": context })
+    expect(answer).toEqual({ ...wholeDevice({ id: documentedId }), ...body, "@odata.context": context })
     expect(Object.keys(answer)).toEqual(["@odata.context", "@odata.type", ...propertyNames])
     const location = response.headers.get("location") ?? ""
     expect(location).toBe(addressOf(documentedId))
