@@ -12,6 +12,9 @@ declare module "vitest" {
   }
 }
 
+// The library would end the process with 0 then, whatever has failed: it listens as well, and we before it.
+process.prependOnceListener("beforeExit", () => process.exit())
+
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
