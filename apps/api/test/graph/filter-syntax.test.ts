@@ -94,7 +94,7 @@ describe("$filter", () => {
     ["contains('a',model)", "takes a property and then a text"],
     ["contains(model)", "takes two arguments"],
     ["tolower(model,'a') eq 'a'", "takes one argument"],
-    ["length(model) eq 5", "the function 'length' is not supported"],
+    ["year(model) eq 5", "the function 'year' is not supported"],
     ["model", "a condition is expected"],
     ["model and tenantAttached", "a condition is expected"],
     ["true", "a condition is expected"],
