@@ -4,6 +4,7 @@ import { Agent, request } from "node:http"
 import { type Socket, connect } from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { devices } from "./victim.ts"
 
 /** Where an attack goes, and who sends it. */
 export interface Target {
@@ -33,7 +34,6 @@ interface Sent {
   readonly body?: string
 }
 
-const devices = "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/allDevices/metricDevices"
 const json = { "content-type": "application/json" }
 
 const named = (count: number, value: unknown): object =>
