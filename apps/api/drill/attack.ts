@@ -6,12 +6,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
-import { type Answers, type Target, attacks } from "./attacks.ts"
+import { startedPostgres } from "../test/postgres.ts"
+import { running } from "../test/process.ts"
+import { type Answers, type Target, attacks, attacksOnOpen, quietly } from "./attacks.ts"
 import { devices, issuer, probe, readWrite, residentMiB, startedVictim, tenantIds } from "./victim.ts"
 
-const help = `node drill/attack.ts [--short] [--only <words>] [--stall <ms>] [--memory <MiB>]
+const help = `node drill/attack.ts [--short] [--store <which>] [--only <words>] [--stall <ms>] [--memory <MiB>]
 
   --short    a second for each attack, in place of ten
+  --store    only over sqlite, or only over postgres
   --only     only the attacks whose names hold these words, and nothing for comparison
   --stall    the longest that others may wait; 250
   --memory   the most memory that the service may have; 768
@@ -20,7 +23,8 @@ const help = `node drill/attack.ts [--short] [--only <words>] [--stall <ms>] [--
 const { values } = parseArgs({
   options: {
     help: { type: "boolean" },
-    short: { type: "boolean" },
+    short: { type: "boolean", default: false },
+    store: { type: "string" },
     only: { type: "string", default: "" },
     stall: { type: "string", default: "250" },
     memory: { type: "string", default: "768" }
@@ -39,27 +43,33 @@ const line = (cells: ReadonlyArray<string>): void => {
   process.stdout.write(`${first.padEnd(56)}${rest.map((cell) => cell.padStart(12)).join("")}\n`)
 }
 
-const attack = async (): Promise<boolean> => {
-  const stall = Number(values.stall)
-  const memory = Number(values.memory)
-  const folder = await mkdtemp(join(tmpdir(), "workanywhere-attack-"))
-  const keys = await issuer()
-  const [token, powerless, others] = await Promise.all([
-    keys.token(tenantIds.attacker, readWrite),
-    keys.token(tenantIds.attacker, "nothing"),
-    keys.token(tenantIds.other, readWrite)
-  ])
-  const start = () =>
-    startedVictim(keys.url, { WFA_STORE: `sqlite:${join(folder, "devices.sqlite")}`, WFA_FLEET: "1000" })
+const heading = (store: string): void =>
+  line([`over ${store}`, "healthz ms", "by key ms", "x quiet", "peak MiB", "  answers"])
+
+const stall = Number(values.stall)
+const memory = Number(values.memory)
+
+/** Who attacks one service, and who looks how it is for others. */
+interface Callers {
+  readonly token: string
+  readonly powerless: string
+  readonly others: string
+}
+
+/** Plays attacks one after the other, on a service that is started again when it has ended, and tells whether all bounds held. */
+const attacked = async (
+  start: () => ReturnType<typeof startedVictim>,
+  { token, powerless, others }: Callers,
+  file: string | undefined,
+  names: ReadonlyArray<string>
+): Promise<boolean> => {
   const path = `/beta${devices}`
   const headers = { authorization: `Bearer ${others}` }
-
-  let service = await start()
   let held = true
   let quiet: number | undefined
-  line(["attack", "healthz ms", "by key ms", "x quiet", "peak MiB", "  answers"])
+  let service = await start()
   try {
-    for (const name of Object.keys(attacks).filter((one, at) => at === 0 || one.includes(values.only))) {
+    for (const name of names) {
       const { url, child } = service
       const page = (await (await fetch(`${url}${path}?$top=1`, { headers })).json()) as {
         readonly value: ReadonlyArray<{ readonly id: string }>
@@ -67,12 +77,12 @@ const attack = async (): Promise<boolean> => {
       const probes = [probe(`${url}/healthz`, {}), probe(`${url}${path}/${page.value[0]?.id}`, headers)]
       let peak = 0
       const looking = setInterval(async () => (peak = Math.max(peak, await residentMiB(child.pid))), 50)
-      const answers = await played(name, { url, token, powerless, millis: values.short === true ? 1_000 : 10_000 })
+      const answers = await played(name, { url, token, powerless, file, millis: values.short ? 1_000 : 10_000 })
       clearInterval(looking)
       const seen = await Promise.all(probes.map(({ end }) => end()))
       const worst = seen.map((one) => one.worst)
-      // The first that is played is nothing at all.
       const median = seen[1]?.median ?? 0
+      // The first that is played is nothing at all.
       quiet ??= median
       const isUp = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) }).then(
         ({ ok }) => ok,
@@ -90,12 +100,54 @@ const attack = async (): Promise<boolean> => {
     }
   } finally {
     await service[Symbol.asyncDispose]()
-    keys.close()
-    await rm(folder, { recursive: true, force: true })
   }
-  process.stdout.write(`bounds: ${stall} ms, ${memory} MiB: ${held ? "kept" : "NOT KEPT"}\n`)
   return held
 }
 
+const chosen = (all: typeof attacks): ReadonlyArray<string> => {
+  const names = Object.keys(all).filter((name) => name !== quietly && name.includes(values.only))
+  return names.length === 0 ? [] : [quietly, ...names]
+}
+
+const attackAll = async (): Promise<boolean> => {
+  const folder = await mkdtemp(join(tmpdir(), "workanywhere-attack-"))
+  const keys = await issuer()
+  const [token, powerless, others] = await Promise.all([
+    keys.token(tenantIds.attacker, readWrite),
+    keys.token(tenantIds.attacker, "nothing"),
+    keys.token(tenantIds.other, readWrite)
+  ])
+  const callers = { token, powerless, others }
+  const isWanted = (store: string): boolean => values.store === undefined || values.store === store
+  const held: Array<boolean> = []
+  try {
+    if (isWanted("sqlite")) {
+      const file = join(folder, "devices.sqlite")
+      const env = { WFA_STORE: `sqlite:${file}`, WFA_FLEET: "1000" }
+      heading("a SQLite file")
+      held.push(await attacked(() => startedVictim(keys.url, env), callers, file, chosen(attacks)))
+      heading("a SQLite file, without authentication")
+      const open = { WFA_LOG: "off", WFA_STORE: `sqlite:${join(folder, "open.sqlite")}`, WFA_FLEET: "1000" }
+      held.push(await attacked(() => running(open), callers, undefined, chosen(attacksOnOpen)))
+    }
+    if (isWanted("postgres")) {
+      const postgres = await startedPostgres()
+      try {
+        heading("PostgreSQL")
+        const env = { WFA_STORE: postgres.url, WFA_FLEET: "1000" }
+        held.push(await attacked(() => startedVictim(keys.url, env), callers, undefined, chosen(attacks)))
+      } finally {
+        await postgres.stop()
+      }
+    }
+  } finally {
+    keys.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const isKept = held.every(Boolean)
+  process.stdout.write(`bounds: ${stall} ms, ${memory} MiB: ${isKept ? "kept" : "NOT KEPT"}\n`)
+  return isKept
+}
+
 if (values.help === true) process.stdout.write(help)
-else process.exitCode = (await attack()) ? 0 : 1
+else process.exitCode = (await attackAll()) ? 0 : 1

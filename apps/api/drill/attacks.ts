@@ -2,8 +2,10 @@
 import { once } from "node:events"
 import { Agent, request } from "node:http"
 import { type Socket, connect } from "node:net"
+import { DatabaseSync } from "node:sqlite"
 import { setTimeout } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { routes } from "@workanywhere/domain"
 import { devices } from "./victim.ts"
 
 /** Where an attack goes, and who sends it. */
@@ -12,11 +14,13 @@ export interface Target {
   /** A token that may read and write, and one that may do nothing. */
   readonly token: string
   readonly powerless: string
+  /** The file that the devices are in, if they are in one. */
+  readonly file: string | undefined
   /** How long it lasts. */
   readonly millis: number
 }
 
-/** How often each status was answered; 0 is a connection that ended before it was. */
+/** How often each status was answered; 0 is a connection that ended before it was, whoever ended it. */
 export type Answers = Record<string, number>
 
 interface Ways extends Target {
@@ -32,6 +36,8 @@ interface Sent {
   readonly headers?: Readonly<Record<string, string>>
   readonly token?: string
   readonly body?: string
+  /** The caller goes after so many milliseconds, answered or not. */
+  readonly leavesAfter?: number
 }
 
 const json = { "content-type": "application/json" }
@@ -52,14 +58,38 @@ const manyHeaders = batch([{ method: "GET", url: "/$metadata", headers: named(22
 
 const patch = (body: string): Sent => ({ method: "PATCH", path: `/beta${devices}/none`, headers: json, body })
 
-const folded = Array.from({ length: 20 }).reduce<string>((inner) => `tolower(${inner})`, "model")
+const folded = Array.from({ length: 17 }).reduce<string>((inner) => `tolower(${inner})`, "model")
+
+/** As deep and as long as a filter may be, and true of nothing. */
+const filtered = `/beta${devices}?$filter=${Array.from({ length: 20 }, () => `contains(${folded},'none')`).join("%20or%20")}`
+
+const left = (path: string): Sent => ({ path, leavesAfter: 20 })
 
 const head = (token: string, path: string, more = "") =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`
 
+const prefix = crypto.randomUUID()
+
+const creation = (round: number): Sent => ({
+  method: "POST",
+  path: `/beta${devices}`,
+  headers: json,
+  body: JSON.stringify({ id: `${prefix}-${round}`, model: "made" })
+})
+
+const update = (round: number): Sent => ({
+  ...patch(JSON.stringify({ model: `m${round}` })),
+  path: `/beta${devices}/${prefix}-${round}`
+})
+
+const reports = [routes.readiness.path, routes.models.path]
+
+/** What all others are compared with. */
+export const quietly = "nothing, for comparison"
+
 /** Each attack by what it is. */
 export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = {
-  "nothing, for comparison": ({ pour }) => pour(0, ""),
+  [quietly]: ({ pour }) => pour(0, ""),
   "batches of 220,000 headers, from who may do nothing": ({ send, powerless }) =>
     send(8, () => ({ ...manyHeaders, token: powerless })),
   "batches of 220,000 headers": ({ send }) => send(8, () => manyHeaders),
@@ -90,16 +120,41 @@ export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = 
       path: `/beta${devices}?$top=5`,
       headers: { prefer: `x${round >> 1}=${"y".repeat(8_000)}` }
     })),
-  "long texts, and filters that fold them again and again": async ({ send, millis }) => {
-    const long = twenty({ method: "POST", url: devices, headers: json, body: { model: "x".repeat(150_000) } })
-    let round = 0
-    const until = performance.now() + millis / 2
-    await send(2, () => (performance.now() < until && round++ < 10 ? long : { path: filtered }))
+  "long texts, and filters that fold them again and again": async ({ send }) => {
+    const long = twenty({ method: "POST", url: devices, headers: json, body: { model: "x".repeat(16_000) } })
+    await send(8, (round) => (round < 20 ? long : { path: filtered }))
   },
-  "filters that no index serves": ({ send }) => send(32, (round) => ({ path: `${filtered}&$top=${round % 999}` }))
+  "filters that no index serves": ({ send }) =>
+    send(32, (round) => ({ path: `${filtered}&$top=${(round % 999) + 1}` })),
+  "filters that nobody waits for": ({ send }) => send(32, (round) => left(`${filtered}&$top=${(round % 999) + 1}`)),
+  "reports that nobody waits for, and updates between": ({ send }) =>
+    send(32, (round) => (round % 8 === 0 ? creation(round) : left(`/beta${reports[round % 2]}`))),
+  "creations and updates without a pause": ({ send }) =>
+    send(32, (round) => (round % 2 === 0 ? creation(round) : update(Math.max(0, round - 201)))),
+  "batches of twenty creations": ({ send }) =>
+    send(8, () => twenty({ method: "POST", url: devices, headers: json, body: { model: "made" } })),
+  "updates while another process keeps the write lock": async ({ send, file, millis }) => {
+    if (file === undefined) return
+    const other = new DatabaseSync(file)
+    other.exec("begin immediate")
+    const sent = send(32, (round) => (round % 2 === 0 ? creation(round) : patch(`{"model":"m${round}"}`)))
+    await setTimeout(millis * 0.7)
+    other.exec("rollback")
+    other.close()
+    await sent
+  }
 }
 
-const filtered = `/beta${devices}?$filter=${encodeURIComponent(`contains(${folded},'none')`)}`
+/** What only a service without authentication lets its callers do. */
+export const attacksOnOpen: typeof attacks = {
+  [quietly]: attacks[quietly]!,
+  "a fleet of 200,000 in place of another": ({ send }) =>
+    send(1, (round) =>
+      round === 0
+        ? { method: "POST", path: "/_local/seed", headers: json, body: JSON.stringify({ size: 200_000 }) }
+        : { path: "/healthz", token: "" }
+    )
+}
 
 const connected = async (url: URL): Promise<Socket | undefined> => {
   const socket = connect(Number(url.port), url.hostname)
@@ -120,14 +175,15 @@ const play = async (name: string, target: Target): Promise<Answers> => {
   }
   const agent = new Agent({ keepAlive: true })
 
-  const sent = ({ method = "GET", path, headers, token = target.token, body }: Sent): Promise<void> =>
+  const sent = ({ method = "GET", path, headers, token = target.token, body, leavesAfter }: Sent): Promise<void> =>
     new Promise((resolve) => {
       const done = (status: number): void => {
         note(status)
         resolve()
       }
       const options = { agent, method, headers: { ...headers, authorization: `Bearer ${token}` } }
-      const exchange = request(`${target.url}${path}`, { ...options, timeout: target.millis + 5_000 }, (response) =>
+      const timeout = leavesAfter ?? target.millis + 5_000
+      const exchange = request(`${target.url}${path}`, { ...options, timeout }, (response) =>
         response
           .resume()
           .once("end", () => done(response.statusCode ?? 0))
@@ -161,7 +217,7 @@ const play = async (name: string, target: Target): Promise<Answers> => {
     }
   }
 
-  await attacks[name]?.({ ...target, send, pour })
+  await { ...attacksOnOpen, ...attacks }[name]?.({ ...target, send, pour })
   agent.destroy()
   return answers
 }

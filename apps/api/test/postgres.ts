@@ -24,13 +24,10 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-/** Starts a PostgreSQL server for the whole run, unless `WFA_TEST_POSTGRES` names one. */
-export default async (project: TestProject): Promise<(() => Promise<void>) | undefined> => {
+/** A PostgreSQL server of our own; or that which `WFA_TEST_POSTGRES` names, and which goes on. */
+export const startedPostgres = async () => {
   const given = process.env["WFA_TEST_POSTGRES"]
-  if (given !== undefined && given !== "") {
-    project.provide("postgres", given as `postgres://${string}`)
-    return undefined
-  }
+  if (given !== undefined && given !== "") return { url: given as `postgres://${string}`, stop: async () => {} }
   const port = await freePort()
   const log: Array<string> = []
   const server = new EmbeddedPostgres({
@@ -58,6 +55,12 @@ export default async (project: TestProject): Promise<(() => Promise<void>) | und
     await server.stop()
     throw new Error(`PostgreSQL for the tests did not start: ${log.join("")}`, { cause: error })
   }
-  project.provide("postgres", `postgres://postgres:only-for-tests@127.0.0.1:${port}/postgres`)
-  return () => server.stop()
+  return { url: `postgres://postgres:only-for-tests@127.0.0.1:${port}/postgres` as const, stop: () => server.stop() }
+}
+
+/** The server of a whole run of tests. */
+export default async (project: TestProject): Promise<() => Promise<void>> => {
+  const { url, stop } = await startedPostgres()
+  project.provide("postgres", url)
+  return stop
 }

@@ -6,14 +6,14 @@ import { type Position, comparePositions, positionOf, reversed } from "../graph/
 import { filtered, ordered, startingBehind } from "./device-query.ts"
 import type { Collection, DeviceQuery, JsonRow } from "./device-store.ts"
 import { type FoundRows, cutToFit } from "./found-rows.ts"
-import { type LongWork, type Places, type Stint, longWork, pieceMillis } from "./long-work.ts"
+import { type LongWork, type MostLongWork, type Stint, longWork, pieceMillis } from "./long-work.ts"
 import { type Tables, indexed } from "./migrations.ts"
 
 // SQLite works on the thread that answers requests. What may take it long is asked for in pieces, stretches of the ids,
 // with time for everyone else in between.
 
 /** How scans go about it; what is left out is as a service has it. */
-export interface ScanOptions extends Places {
+export interface ScanOptions extends MostLongWork {
   /** How many devices the first piece looks at; later ones as many as take about {@link pieceMillis}. */
   readonly firstPiece?: number
   readonly largestPiece?: number

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises"
 import { QueryStopped } from "./database-trouble.ts"
+import { type MostAtOnce, countedUpTo, placesFor } from "./places.ts"
 
 // What looks at many devices, of whichever tenant and in whichever store, shares a few places and takes turns in them.
 
@@ -16,19 +17,13 @@ export const pauses = (): (() => Promise<void>) => {
   }
 }
 
-/** How many may be, of all tenants together and of one. */
-interface Most {
-  readonly inAll: number
-  readonly ofOne: number
-}
-
 /** How much work that takes long there may be; what is left out is as a service has it. */
-export interface Places {
+export interface MostLongWork {
   /** How much may be under way or wait; more is refused at once. */
   readonly mostScans?: number
   readonly mostScansOfOne?: number
   /** How much of that is at work, while the rest waits: for a database that gives each its own connection. */
-  readonly atOnce?: Most
+  readonly atOnce?: MostAtOnce
 }
 
 /** Work in its place. */
@@ -46,30 +41,6 @@ export interface Stint {
 /** Gives a place to work of a tenant. */
 export type LongWork = (tenant: string, caller: AbortSignal) => Promise<Stint>
 
-const countedUpTo = ({ inAll, ofOne }: Most) => {
-  let all = 0
-  const byTenant = new Map<string, number>()
-  const of = (tenant: string): number => byTenant.get(tenant) ?? 0
-  return {
-    hasRoom: (tenant: string): boolean => all < inAll && of(tenant) < ofOne,
-    enter: (tenant: string): void => {
-      all += 1
-      byTenant.set(tenant, of(tenant) + 1)
-    },
-    leave: (tenant: string): void => {
-      all -= 1
-      const left = of(tenant) - 1
-      if (left === 0) byTenant.delete(tenant)
-      else byTenant.set(tenant, left)
-    }
-  }
-}
-
-interface Waiting {
-  readonly tenant: string
-  readonly begin: () => void
-}
-
 /** Places for work that may take so many milliseconds, the time in the line included. */
 export const longWork = (
   limitMillis: number,
@@ -77,50 +48,16 @@ export const longWork = (
     mostScans = 50,
     mostScansOfOne = Math.min(mostScans, 25),
     atOnce = { inAll: Infinity, ofOne: Infinity }
-  }: Places = {}
+  }: MostLongWork = {}
 ): LongWork => {
   const asked = countedUpTo({ inAll: mostScans, ofOne: mostScansOfOne })
-  const working = countedUpTo(atOnce)
-  const waiting: Array<Waiting> = []
+  const enter = placesFor(atOnce)
   let turns = Promise.resolve()
 
   const turn = (): Promise<void> => {
     const mine = turns.then(() => setImmediate())
     turns = mine
     return mine
-  }
-
-  const begin = (tenant: string, until: number, caller: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const stop = (why: QueryStopped["why"]): void => {
-        waiting.splice(waiting.indexOf(one), 1)
-        done()
-        reject(new QueryStopped(why))
-      }
-      const abandon = (): void => stop("abandoned")
-      const timer = setTimeout(() => stop("tooLong"), until - performance.now())
-      const done = (): void => {
-        clearTimeout(timer)
-        caller.removeEventListener("abort", abandon)
-      }
-      const one: Waiting = {
-        tenant,
-        begin: () => {
-          done()
-          resolve()
-        }
-      }
-      caller.addEventListener("abort", abandon)
-      waiting.push(one)
-    })
-
-  /** The next in the line for whom there is room: a tenant with many in it keeps no other from its place. */
-  const admit = (): void => {
-    const next = waiting.findIndex(({ tenant }) => working.hasRoom(tenant))
-    const [one] = next === -1 ? [] : waiting.splice(next, 1)
-    if (one === undefined) return
-    working.enter(one.tenant)
-    one.begin()
   }
 
   return async (tenant, caller) => {
@@ -133,13 +70,10 @@ export const longWork = (
     }
     const until = performance.now() + limitMillis
     asked.enter(tenant)
-    try {
-      if (working.hasRoom(tenant)) working.enter(tenant)
-      else await begin(tenant, until, caller)
-    } catch (error) {
+    const leave = await enter(tenant, caller, until).catch((error: unknown) => {
       asked.leave(tenant)
       throw error
-    }
+    })
     return {
       turn: async () => {
         await turn()
@@ -148,8 +82,7 @@ export const longWork = (
       },
       end: () => {
         asked.leave(tenant)
-        working.leave(tenant)
-        admit()
+        leave()
       }
     }
   }

@@ -25,6 +25,7 @@ import { longWork, pauses, pieceMillis } from "./long-work.ts"
 import { deleteDevices, holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
 import { openDatabase } from "./open-database.ts"
+import { placesFor } from "./places.ts"
 
 const nobody = new AbortController().signal
 
@@ -36,6 +37,12 @@ const mostDevicesAtOnce = 500
 
 /** How many devices are in memory while many more are put into a collection. */
 const devicesInHand = 10_000
+
+/**
+ * PostgreSQL has processes of its own for what takes long, and a limit. But there are only so many connections to it (12:
+ * postgres-database.ts), of which whatever one tenant asks for leaves some to others, and to what takes no time.
+ */
+const connections = { long: { inAll: 4, ofOne: 3 }, short: { inAll: 8, ofOne: 5 } }
 
 const noPause = async (): Promise<void> => {}
 
@@ -85,17 +92,27 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     .where("name", "=", pageTokenSecret)
     .executeTakeFirstOrThrow()
   const statements = statementsFor(database)
-  // PostgreSQL has processes of its own for what takes long, and a limit; but no more connections than ten, of which
-  // some are left to what takes no time.
   const isSqlite = database.product === "SQLite"
-  const work = longWork(database.queryLimitMillis, {
-    ...(isSqlite ? {} : { atOnce: { inAll: 6, ofOne: 4 } }),
-    ...options
-  })
+  const work = longWork(database.queryLimitMillis, { ...(isSqlite ? {} : { atOnce: connections.long }), ...options })
+  const enter = isSqlite ? undefined : placesFor(connections.short)
+
+  /** What takes no time but that of a connection. */
+  const briefly = async <A>({ tenant }: Pick<Collection, "tenant">, query: () => Promise<A>): Promise<A> => {
+    const leave = await enter?.(tenant, nobody, performance.now() + database.queryLimitMillis)
+    try {
+      return await query()
+    } finally {
+      leave?.()
+    }
+  }
+
   const scans = isSqlite ? scansOf(kysely, database.queryLimitMillis, options, work) : undefined
   // PostgreSQL lets the commits of many connections share a flush, and writes on several connections at once are quicker
   // than one after the other (1.3 × at 32 at once); groups of several processes could also lock each other's rows.
   const write = isSqlite ? groupCommit(database.transact) : database.transact
+
+  const written = <A>(collection: Collection, work: (transaction: Kysely<Tables>) => Promise<A>): Promise<A> =>
+    isSqlite ? write(work) : briefly(collection, () => write(work))
 
   /** The device before it is written, kept from others until the transaction ends. */
   const beforeWrite = async (
@@ -142,6 +159,8 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     await insert(on, collection, some, undefined, pause)
   }
 
+  const metrics = metricStore(kysely, write, isSqlite ? database.transactAlone : write)
+
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
 
@@ -163,7 +182,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   ): Promise<FoundRows> => {
     const { filter, order, after, skip } = query
     if (filter === undefined && order === orderById && skip === 0) {
-      return statements.fittingPage(kysely, collection, String(after?.[0] ?? ""), most)
+      return briefly(collection, () => statements.fittingPage(kysely, collection, String(after?.[0] ?? ""), most))
     }
     if (scans !== undefined && !isQuick(query)) return scans.search(collection, query, most, caller())
     const start = those(collection, filter)
@@ -172,7 +191,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       .limit(most)
       .$if(skip > 0, (devices) => devices.offset(skip))
     const found = async (): Promise<FoundRows> => foundAmong(await fitting(kysely, rows).execute())
-    return isQuick(query) ? found() : placed(collection, caller, found)
+    return isQuick(query) ? briefly(collection, found) : placed(collection, caller, found)
   }
 
   const search: DeviceStore["search"] = async (collection, query, size, caller = waitsForever) => {
@@ -182,17 +201,17 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
   }
 
   const page: DeviceStore["page"] = async (collection, after, size) => {
-    const { rows } = await statements.page(kysely, collection, after, size + 1)
+    const { rows } = await briefly(collection, () => statements.page(kysely, collection, after, size + 1))
     return pageOf(rows.slice(0, size), rows.length > size)
   }
 
   return {
     find: async (collection, id) => {
-      const { rows } = await statements.find(kysely, collection, id)
+      const { rows } = await briefly(collection, () => statements.find(kysely, collection, id))
       return rows[0] && deviceIn(rows[0].json)
     },
     findJson: async (collection, id) => {
-      const { rows } = await statements.find(kysely, collection, id)
+      const { rows } = await briefly(collection, () => statements.find(kysely, collection, id))
       const [row] = rows
       return row === undefined || row.hasUnknownMember ? undefined : row.json
     },
@@ -205,19 +224,19 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       return (await placed(collection, caller, () => counted.executeTakeFirstOrThrow())).total
     },
     update: (collection, id, update, expected) =>
-      write(async (transaction) => {
+      written(collection, async (transaction) => {
         const before = await beforeWrite(transaction, collection, id)
         if (before === undefined) return undefined
         if (expected !== undefined && !expected(before)) return "changed"
         return writtenAs(await statements.update(transaction, collection, before, applyUpdate(before, update)))
       }),
     create: (collection, device) =>
-      write(async (transaction) => {
+      written(collection, async (transaction) => {
         if (!(await holds(transaction, collection))) return "noMetric"
         return (await insert(transaction, collection, [device], "keep")) === 1 ? "created" : "exists"
       }),
     remove: (collection, id, expected) =>
-      write(async (transaction) => {
+      written(collection, async (transaction) => {
         const before = await beforeWrite(transaction, collection, id)
         if (before === undefined) return undefined
         if (expected !== undefined && !expected(before)) return "changed"
@@ -230,8 +249,11 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         let size = firstDevicesAtOnce
         let after = ""
         for (;;) {
-          const begun = performance.now()
-          const { devices, more } = await search(collection, { order: orderById, after: [after], skip: 0 }, size)
+          const asked = performance.now()
+          const found = await search(collection, { order: orderById, after: [after], skip: 0 }, size)
+          // SQLite looks for them in this thread, PostgreSQL elsewhere.
+          const begun = isSqlite ? asked : performance.now()
+          const { devices, more } = found
           yield* devices
           const last = devices.at(-1)
           if (!more || last === undefined) return
@@ -245,7 +267,12 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         stint.end()
       }
     },
-    metrics: metricStore(kysely, write, isSqlite ? database.transactAlone : write),
+    metrics: {
+      has: (tenant, id) => briefly({ tenant }, () => metrics.has(tenant, id)),
+      page: (tenant, after, size) => briefly({ tenant }, () => metrics.page(tenant, after, size)),
+      create: (tenant, id) => briefly({ tenant }, () => metrics.create(tenant, id)),
+      remove: (tenant, id) => briefly({ tenant }, () => metrics.remove(tenant, id))
+    },
     put: (collection, devices, existing) => {
       // Each once: PostgreSQL does not let one statement touch a row twice.
       const inTurn = existing === "replace" ? devices : devices.toReversed()

@@ -55,7 +55,8 @@ const openPostgres = (connectionString: string, statementMillis: number): Pool =
     connectionString,
     types,
     application_name: "wfa-api",
-    max: 10,
+    // Shared out in open-device-store.ts.
+    max: 12,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     // What a process that hangs, or a machine that vanished, keeps others from is not kept from them for long.
