@@ -109,6 +109,8 @@ const chosen = (all: typeof attacks): ReadonlyArray<string> => {
   return names.length === 0 ? [] : [quietly, ...names]
 }
 
+const isWanted = (store: string): boolean => values.store === undefined || values.store === store
+
 const attackAll = async (): Promise<boolean> => {
   const folder = await mkdtemp(join(tmpdir(), "workanywhere-attack-"))
   const keys = await issuer()
@@ -118,7 +120,6 @@ const attackAll = async (): Promise<boolean> => {
     keys.token(tenantIds.other, readWrite)
   ])
   const callers = { token, powerless, others }
-  const isWanted = (store: string): boolean => values.store === undefined || values.store === store
   const held: Array<boolean> = []
   try {
     if (isWanted("sqlite")) {
