@@ -71,19 +71,21 @@ const patch = (agent: Agent, url: string, body: string): Promise<number> =>
     outgoing.on("error", reject).end(body)
   })
 
-const collection = standingCollection(sharedTenant)
 const path = "/beta/deviceManagement/userExperienceAnalyticsWorkFromAnywhereMetrics/allDevices/metricDevices"
 
-const everyDevice = async (store: DeviceStore): Promise<ReadonlyMap<string, WholeDevice>> => {
-  const { devices } = await store.page(collection, "", 1_000_000)
+const everyDevice = async (store: DeviceStore, tenant: string): Promise<ReadonlyMap<string, WholeDevice>> => {
+  const { devices } = await store.page(standingCollection(tenant), "", 1_000_000)
   return new Map(devices.map((device) => [device.id, device]))
 }
 
-/** Every device that a store has when nobody uses it. */
-export const afterwards = async (setting: DurabilityDrill["store"]): Promise<ReadonlyMap<string, WholeDevice>> => {
+/** Every device of a tenant that a store has when nobody uses it. */
+export const afterwards = async (
+  setting: DurabilityDrill["store"],
+  tenant = sharedTenant
+): Promise<ReadonlyMap<string, WholeDevice>> => {
   const store = await openDeviceStore(setting)
   try {
-    return await everyDevice(store)
+    return await everyDevice(store, tenant)
   } finally {
     await store.close()
   }
