@@ -29,8 +29,8 @@ export interface Bytes {
   readonly is: "bytes"
   /** In Latin-1; `{token}` stands for the caller's own. */
   readonly bytes: Text
-  /** Leaves without having read anything. */
-  readonly leaves: boolean
+  /** Whether the caller then leaves, ends what it sends, or asks for one thing more and reads until it is answered. */
+  readonly manner: "leaves" | "ends" | "asks"
 }
 
 /** A write of one of the caller's own devices: an update, or its creation when it is not there. */
@@ -545,78 +545,67 @@ const batch: fc.Arbitrary<Batch> = fc.record({
 const head = (path_: string, more = "", method = "GET") =>
   `${method} ${path_} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n${more}\r\n`
 
-const bytes: fc.Arbitrary<Bytes> = fc
-  .tuple(
-    fc.oneof(
-      // Requests that end in the middle.
-      fc
-        .tuple(fc.nat(160), path)
-        .map(([end, to]): Text => [head(to, "Content-Length: 100\r\n", "PATCH").slice(0, end)]),
-      fc
-        .constantFrom(
-          "localhost:99999",
-          "256.1.1.1",
-          "a b",
-          "[::1",
-          "[]",
-          "",
-          "x".repeat(300),
-          "\xe4",
-          "127.0.0.1:1:2",
-          "@",
-          "%00"
-        )
-        .map((host): Text => [`GET /beta HTTP/1.1\r\nHost: ${host}\r\n\r\n`]),
-      fc.tuple(path, length(40)).map(([to, times]): Text => [{ text: head(to), times }]),
-      fc
-        .constantFrom(
-          "GET / HTTP/0.9\r\n\r\n",
-          "GET / HTTP/2.0\r\n\r\n",
-          "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-          "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-          "GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
-          "CONNECT localhost:1 HTTP/1.1\r\nHost: a\r\n\r\n",
-          "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
-          "GET beta HTTP/1.1\r\nHost: localhost\r\n\r\n",
-          "GET / HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n",
-          "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-          "GET / HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n"
-        )
-        .map((text): Text => [text]),
-      // Lengths that contradict each other, chunks that are none.
-      fc
-        .constantFrom(
-          "Content-Length: 5\r\nContent-Length: 6\r\n",
-          "Content-Length: -1\r\n",
-          "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-          "Transfer-Encoding: gzip, chunked\r\n",
-          "Transfer-Encoding: chunked, chunked\r\n",
-          "Transfer-Encoding: chunked\r\n",
-          "X: \0\r\n",
-          ": y\r\n",
-          " folded\r\n"
-        )
-        .map((more): Text => [
-          head(device, `Content-Type: application/json\r\n${more}`, "PATCH"),
-          "zzz\r\n{}\r\n0\r\n\r\n"
-        ]),
-      length(60_000).map((times): Text => [
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
-        { text: "y", times },
-        "\r\n\r\n"
-      ]),
-      length(5_000).map((times): Text => [
-        "GET / HTTP/1.1\r\nHost: localhost\r\n",
-        { text: "x: y\r\n", times },
-        "\r\n"
-      ]),
-      fc
-        .string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)), minLength: 1, maxLength: 80 })
-        .map((text): Text => [text])
-    ),
-    fc.boolean()
-  )
-  .map(([text, leaves]) => ({ is: "bytes", bytes: text, leaves }))
+/** What is answered, and if only with a refusal. */
+const wholeBytes: fc.Arbitrary<Text> = fc.oneof(
+  fc
+    .oneof(
+      fc.array(fc.nat(400), { minLength: 2, maxLength: 5 }).map((numbers) => numbers.join(".")),
+      fc.constantFrom("localhost:99999", "a b", "[::1", "[]", "", "x".repeat(300), "\xe4", "127.0.0.1:1:2", "@", "%00")
+    )
+    .map((host): Text => [head(`/beta${devices}`).replace("localhost", host)]),
+  fc.tuple(path, length(40)).map(([to, times]): Text => [{ text: head(to), times }]),
+  fc
+    .constantFrom(
+      "GET / HTTP/0.9\r\n\r\n",
+      "GET / HTTP/2.0\r\n\r\n",
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+      "GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "CONNECT localhost:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET beta HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n"
+    )
+    .map((text): Text => [text]),
+  // Lengths that contradict each other, chunks that are none.
+  fc
+    .constantFrom(
+      "Content-Length: 5\r\nContent-Length: 6\r\n",
+      "Content-Length: -1\r\n",
+      "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+      "Transfer-Encoding: gzip, chunked\r\n",
+      "Transfer-Encoding: chunked, chunked\r\n",
+      "Transfer-Encoding: chunked\r\n",
+      "X: \0\r\n",
+      ": y\r\n",
+      " folded\r\n"
+    )
+    .map((more): Text => [
+      head(device, `Content-Type: application/json\r\n${more}`, "PATCH"),
+      "zzz\r\n{}\r\n0\r\n\r\n"
+    ]),
+  length(60_000).map((times): Text => ["GET / HTTP/1.1\r\nHost: localhost\r\nX: ", { text: "y", times }, "\r\n\r\n"]),
+  length(5_000).map((times): Text => ["GET / HTTP/1.1\r\nHost: localhost\r\n", { text: "x: y\r\n", times }, "\r\n"])
+)
+
+const partOfBytes: fc.Arbitrary<Text> = fc.oneof(
+  // Requests that end in the middle.
+  fc.tuple(fc.nat(160), path).map(([end, to]): Text => [head(to, "Content-Length: 100\r\n", "PATCH").slice(0, end)]),
+  fc
+    .string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)), minLength: 1, maxLength: 80 })
+    .map((text): Text => [text])
+)
+
+const bytes: fc.Arbitrary<Bytes> = fc.oneof(
+  fc.record({
+    is: fc.constant("bytes" as const),
+    bytes: wholeBytes,
+    manner: fc.constantFrom("asks", "asks", "leaves")
+  }),
+  fc.record({ is: fc.constant("bytes" as const), bytes: partOfBytes, manner: fc.constantFrom("ends", "leaves") })
+)
 
 const read: fc.Arbitrary<Read> = fc.record({ is: fc.constant("read" as const), device: fc.nat(devicesOfCaller - 1) })
 

@@ -3,7 +3,7 @@ import { Agent, request } from "node:http"
 import { connect } from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { isDeepStrictEqual } from "node:util"
-import { type Page, graphErrorStatus, wholeDevice } from "@workanywhere/domain"
+import { type Page, enumOf, graphErrorStatus, properties, unknownFutureValue, wholeDevice } from "@workanywhere/domain"
 import { type Batch, type Bytes, type Request, type Step, type Write, devicesOfCaller, written } from "./hostile.ts"
 import { devices } from "./victim.ts"
 
@@ -26,9 +26,6 @@ export interface Siege {
   /** Creations, updates and deletions that were acknowledged; and those whose outcome had to be read. */
   readonly acknowledged: number
   readonly unknown: number
-  /** How many promises were broken, and the first of them as sentences. */
-  readonly brokenCount: number
-  readonly broken: ReadonlyArray<string>
 }
 
 type Device = Readonly<Record<string, unknown>>
@@ -83,6 +80,16 @@ const asRead = (device: object): Device =>
     Object.entries(JSON.parse(JSON.stringify(device)) as object).filter(([name]) => !name.includes("@odata."))
   )
 
+const enums: ReadonlySet<string> = new Set(
+  properties.filter(({ kind }) => enumOf(kind) !== undefined).map(({ name }) => name)
+)
+
+/** What an update leaves: an enum that is said to be something later stays as it is, as the description of the route says. */
+const updated = (before: Device, body: object): Device => {
+  const changes = Object.entries(body).filter(([name, value]) => !(enums.has(name) && value === unknownFutureValue))
+  return asRead({ ...before, ...Object.fromEntries(changes) })
+}
+
 const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -118,20 +125,20 @@ const answersIn = (text: string): ReadonlyArray<Answer> => {
   return answers
 }
 
+/** After whose answer the service ends the connection. */
+const lastRequest = Buffer.from("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
 /** Callers that do one thing after the other, so many of them at once, and what must be there because of it. */
 export const besiege = (target: Besieged, callers: number) => {
   const agent = new Agent({ keepAlive: true })
   const held = new Map<string, Device>()
   const statuses: Record<string, number> = {}
-  const broken: Array<string> = []
-  const tally = { sent: 0, acknowledged: 0, unknown: 0, brokenCount: 0 }
+  const tally = { sent: 0, acknowledged: 0, unknown: 0 }
 
   let recent: Array<string> = []
 
   const breach = (sentence: string): void => {
-    tally.brokenCount += 1
     if (recent.length < mostSentences) recent.push(sentence)
-    if (broken.length < mostSentences) broken.push(sentence)
   }
 
   const note = (status: number): void => {
@@ -190,7 +197,16 @@ export const besiege = (target: Besieged, callers: number) => {
   const compare = (what: string, id: string, found: Device | undefined): void => {
     const expected = held.get(id)
     if (isDeepStrictEqual(found, expected)) return
-    breach(`${what}, ${id} is ${JSON.stringify(found)?.slice(0, 600)}, not ${JSON.stringify(expected)?.slice(0, 600)}`)
+    if (found === undefined || expected === undefined) {
+      return breach(
+        `${what}, ${id} is ${found === undefined ? "not there, but should be" : "there, but should not be"}`
+      )
+    }
+    const differing = Object.keys({ ...found, ...expected }).filter((name) => found[name] !== expected[name])
+    const told = differing.map(
+      (name) => `${name} ${JSON.stringify(found[name])}, not ${JSON.stringify(expected[name])}`
+    )
+    breach(`${what}, ${id} has ${told.join("; ").slice(0, 1_000)}`)
   }
 
   /** A write by itself, and what the device is when it is made. */
@@ -203,7 +219,7 @@ export const besiege = (target: Besieged, callers: number) => {
       return { method: "POST", path: devices, headers: { ...headers, ...json }, body: device, after }
     }
     if (deletes) return { method: "DELETE", path, headers, after: undefined }
-    return { method: "PATCH", path, headers: { ...headers, ...json }, body, after: asRead({ ...before, ...body }) }
+    return { method: "PATCH", path, headers: { ...headers, ...json }, body, after: updated(before, body) }
   }
 
   type Meant = ReturnType<typeof meant>
@@ -291,7 +307,7 @@ export const besiege = (target: Besieged, callers: number) => {
       }
     },
 
-    bytes: async (_: number, { bytes, leaves }: Bytes): Promise<void> => {
+    bytes: async (_: number, { bytes, manner }: Bytes): Promise<void> => {
       tally.sent += 1
       const { port, hostname } = new URL(target.url)
       const socket = connect(Number(port), hostname)
@@ -303,9 +319,9 @@ export const besiege = (target: Besieged, callers: number) => {
       // That its connection is ended is what such a caller has to expect.
       closed.catch(() => {})
       const sent = Buffer.from(written(bytes).replaceAll("{token}", target.token), "latin1")
-      if (leaves) {
-        socket.write(sent, () => socket.destroy())
-      } else socket.end(sent)
+      if (manner === "leaves") socket.write(sent, () => socket.destroy())
+      else if (manner === "ends") socket.end(sent)
+      else socket.write(Buffer.concat([sent, lastRequest]))
       await closed.catch(() => {})
       const answers = answersIn(Buffer.concat(chunks).toString("latin1"))
       for (const { status, text, contentType } of answers) {
@@ -344,8 +360,9 @@ export const besiege = (target: Besieged, callers: number) => {
       await Promise.all(Array.from({ length: callers }, (_, caller) => one(caller)))
       return recent
     },
-    /** Looks at everything that was written, by each device's key and in the list of all. */
-    finish: async (): Promise<void> => {
+    /** Looks at everything that was written, by each device's key and in the list of all; gives the promises that are broken. */
+    finish: async (): Promise<ReadonlyArray<string>> => {
+      recent = []
       for (let caller = 0; caller < callers; caller++) {
         for (let device = 0; device < devicesOfCaller; device++) await play.read(caller, { device })
       }
@@ -357,7 +374,7 @@ export const besiege = (target: Besieged, callers: number) => {
           headers: { prefer: "include-unknown-enum-members" }
         })
         judge("the list of all devices", status, parsed(text))
-        if (status !== 200) return breach(`the list of all devices was answered with ${status}`)
+        if (status !== 200) return [...recent, `the list of all devices was answered with ${status}`]
         const page = JSON.parse(text) as Page<{ readonly id: string }>
         for (const device of page.value) {
           if (listed.has(device.id)) breach(`the list has ${device.id} twice`)
@@ -368,10 +385,11 @@ export const besiege = (target: Besieged, callers: number) => {
       for (const id of new Set([...held.keys(), ...listed.keys()])) {
         if (id.startsWith(`${target.name} `)) compare("in the list", id, listed.get(id))
       }
+      return recent
     },
     /** What must be there, by its id. */
     held: (): ReadonlyMap<string, Device> => held,
-    outcome: (): Siege => ({ ...tally, statuses: { ...statuses }, broken: [...broken] }),
+    outcome: (): Siege => ({ ...tally, statuses: { ...statuses } }),
     close: () => agent.destroy()
   }
 }

@@ -89,8 +89,13 @@ export const probe = (url: string, headers: Readonly<Record<string, string>>) =>
   }
 }
 
-/** What a process has of memory now, in MiB; nothing where the system does not tell. */
-export const residentMiB = async (pid: number | undefined): Promise<number> => {
+const memoryOf = async (pid: number | undefined, name: "VmRSS" | "VmHWM"): Promise<number> => {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "")
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
+  return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024
 }
+
+/** What a process has of memory now, in MiB; nothing where the system does not tell. */
+export const residentMiB = (pid: number | undefined): Promise<number> => memoryOf(pid, "VmRSS")
+
+/** The most that it ever had. */
+export const peakMiB = (pid: number | undefined): Promise<number> => memoryOf(pid, "VmHWM")
