@@ -15,9 +15,11 @@ interface Place {
 
 const newPlace = (): Place => ({ segments: new Map() })
 
-/** The ways to call a function without parameters: with its namespace or without, with `()` or without. */
+/** The ways to call a function without parameters: with its namespace, the alias of that or neither, with `()` or without. */
 const spellingsOf = (name: string, isFunction: boolean): ReadonlyArray<string> =>
-  isFunction ? [name, `${name}()`, `microsoft.graph.${name}`, `microsoft.graph.${name}()`] : [name]
+  isFunction
+    ? [name, `graph.${name}`, `microsoft.graph.${name}`].flatMap((spelling) => [spelling, `${spelling}()`])
+    : [name]
 
 /** The place of a template below another one, made where it is not there. */
 const placeAt = (start: Place, template: string, isFunction = false): Place => {
@@ -53,11 +55,23 @@ const decoded = (text: string): string => {
   }
 }
 
-/** The key in `('key')` or `(key)`; a quote inside a quoted key is doubled. */
-const keyIn = (parentheses: string): string => {
+/**
+ * The key in `('key')`, `(id='key')` or `(key)`; a quote inside a quoted key is doubled. `undefined` where another property
+ * is named, which is the key of nothing.
+ */
+const keyIn = (parentheses: string): string | undefined => {
   const inside = parentheses.slice(1, -1).trim()
-  return /^'.*'$/s.test(inside) ? inside.slice(1, -1).replaceAll("''", "'") : inside
+  const [, name, text] = /^(?:(\w+)\s*=\s*)?'(.*)'$/s.exec(inside) ?? []
+  if (text === undefined) return inside
+  return name === undefined || name === "id" ? text.replaceAll("''", "'") : undefined
 }
+
+/**
+ * Names that OData has for what follows a collection, and the types that it may be cast to: they are no keys, though one
+ * may be called so, and then stands in parentheses. Those that are served stand in the tree and are found before.
+ */
+const reserved =
+  /^(?:\$(?:all|batch|count|crossjoin|each|entity|filter|it|links|metadata|query|ref|root|value)(?:\(.*\))?|(?:microsoft\.)?graph\.[a-z_]\w*(?:\(.*\))?)$/i
 
 /** Where a path leads, spelled the one way the routes have; or the first segment that leads nowhere. */
 type Walk =
@@ -72,19 +86,21 @@ const follow = (path: string, start: Place, startPath: string): Walk => {
   let place = start
   let canonical = startPath
   for (const raw of path.split("/")) {
+    // Two slashes, as of a root that ends with one and a path that begins with one, are one.
+    if (raw === "") continue
     const segment = decoded(raw)
     const parenthesis = segment.indexOf("(")
     const plain = place.segments.get(segment.toLowerCase())
     if (plain !== undefined) {
       canonical += `/${plain[0]}`
       place = plain[1]
-    } else if (place.key !== undefined && segment !== "") {
+    } else if (place.key !== undefined && !reserved.test(segment)) {
       canonical += `/${encodeURIComponent(segment)}`
       place = place.key
     } else if (parenthesis > 0 && segment.endsWith(")")) {
       const owner = place.segments.get(segment.slice(0, parenthesis).toLowerCase())
       const key = keyIn(segment.slice(parenthesis))
-      if (owner?.[1].key === undefined || key === "") return { found: false, segment }
+      if (owner?.[1].key === undefined || key === undefined || key === "") return { found: false, segment }
       canonical += `/${owner[0]}/${encodeURIComponent(key)}`
       place = owner[1].key
     } else return { found: false, segment }

@@ -1,11 +1,26 @@
 import type { GraphVersion } from "@workanywhere/domain"
 import type { Context } from "hono"
 import { originOf } from "../graph/address.ts"
+import { acceptsText } from "../graph/content-type.ts"
+import { mediaTypeOf } from "../graph/query.ts"
 import { type RouteTarget, optionIn, placeOf } from "../graph/target.ts"
+import { ApiError } from "./api-error.ts"
 import type { Env } from "./env.ts"
 
 /** The root that a request came to, such as `http://127.0.0.1:4010/beta`. */
 export const rootOf = (c: Context<Env>, version: GraphVersion): string => `${originOf(c.req.url)}/${version}`
+
+/** What a caller accepts: `$format` says it in place of the header. */
+export const acceptOf = (c: Context<Env>): string | undefined => {
+  const format = optionIn(c.req.url, "format")
+  return format === undefined ? c.req.header("accept") : mediaTypeOf(format)
+}
+
+/** Fails where a caller takes no text, which a count is. */
+export const requireTextAccepted = (c: Context<Env>): void => {
+  if (acceptsText(acceptOf(c))) return
+  throw new ApiError("notSupported", "A count is text/plain, which the Accept header or $format does not allow.")
+}
 
 /** The item of a batch that a request is. */
 export const batchItemOf = (c: Context<Env>): Env["Bindings"]["batchItem"] =>

@@ -3,7 +3,7 @@ import type { Database, Use } from "./database.ts"
 import { sqliteDatabase } from "./sqlite-database.ts"
 
 /** Shorter than callers wait, and than the time after which a silent connection is cut off. */
-const standardQueryLimitMillis = 20_000
+export const standardQueryLimitMillis = 20_000
 
 /** Opens the database that a setting names; a file, and its folder, are made when missing. */
 export const openDatabase = async <Tables>(

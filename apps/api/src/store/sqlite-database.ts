@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { setImmediate } from "node:timers"
 import { setTimeout } from "node:timers/promises"
 import { type CompiledQuery, Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely"
+import { ofPart, ofText } from "../graph/device-filter.ts"
 import type { Database, Prepared, Use } from "./database.ts"
 import { QueryStopped } from "./database-trouble.ts"
 
@@ -92,12 +93,18 @@ const switchToWal = async (database: DatabaseSync): Promise<void> => {
   }
 }
 
-/** SQLite's own `lower` and `upper` leave every letter beyond ASCII as it is, unlike OData's and PostgreSQL's. */
-const foldEveryLetter = (database: DatabaseSync): void => {
-  const folds = { lower: (text: string) => text.toLowerCase(), upper: (text: string) => text.toUpperCase() }
+/**
+ * SQLite's own `lower` and `upper` leave every letter beyond ASCII as it is, unlike OData's and PostgreSQL's; and it has
+ * another name for PostgreSQL's `strpos`.
+ */
+const addFunctions = (database: DatabaseSync): void => {
+  const folds = { lower: ofText.tolower.valueFor, upper: ofText.toupper.valueFor }
   for (const [name, fold] of Object.entries(folds)) {
     database.function(name, { deterministic: true }, (text) => (typeof text === "string" ? fold(text) : null))
   }
+  database.function("strpos", { deterministic: true }, (text, part) =>
+    typeof text === "string" && typeof part === "string" ? ofPart.indexof.valueFor(text, part) + 1 : null
+  )
 }
 
 /**
@@ -127,7 +134,7 @@ const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
     await switchToWal(database)
     // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
     database.exec("pragma synchronous = full; pragma foreign_keys = on")
-    foldEveryLetter(database)
+    addFunctions(database)
     database.exec(use === "bulk" ? forBulk : forRequests)
     return database
   } catch (error) {
