@@ -39,8 +39,10 @@ const rejection = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error
   )
 
+type Running = Pick<Service, "url" | "close">
+
 /** A service over a store of a kind. */
-const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Service> => {
+const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Running> => {
   const room = await storeRoom(kind)
   const { url, close } = await startService({ ...defaultSettings, port: 0, fleet, store: room.store })
   return {
@@ -53,7 +55,7 @@ const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Service> 
 }
 
 /** A gateway to another service. */
-const gatewayTo = async (upstream: Service): Promise<Service> => {
+const gatewayTo = async (upstream: Running): Promise<Running> => {
   const folder = await temporaryFolder()
   const settings = { ...defaultSettings, port: 0, upstream: upstream.url, upstreamWrites: "on" } as const
   const { url, close } = await startService({ ...settings, audit: join(folder.path, "audit.jsonl") })

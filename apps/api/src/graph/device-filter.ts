@@ -197,6 +197,11 @@ const joinedParts = <Name extends string>(
   }, [])
 }
 
+const constant = (value: Value, at: number): Term<never> & { readonly is: "constant" } => ({
+  is: "constant",
+  literal: { is: "literal", value, at }
+})
+
 /** How a filter is read. */
 export interface FilterReading {
   /**
@@ -313,8 +318,6 @@ const readFilter = <Name extends string>(
     if (typeof value === "number" && Number.isInteger(value) && value >= 0) return Math.min(value, farthest)
     throw filterError(expression.at, "the function 'substring' takes a text and whole numbers from 0 on")
   }
-
-  const constant = (value: Value, at: number): Term<Name> => ({ is: "constant", literal: { is: "literal", value, at } })
 
   const made = (kind: Kind, operand: Operand<Name>): Term<Name> => ({
     is: "operand",

@@ -2,7 +2,7 @@ import { type GraphVersion, type Route, type RouteName, routeNames, routes } fro
 import { getPath } from "hono/utils/url"
 
 /** What the service has besides Graph, for people and machines that look at the service itself. */
-const ownPaths = ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/{file}", "/metrics"] as const
+const ownPaths = ["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/{file}", "/metrics"] as const
 
 /** A place in the tree of what is addressed: what may follow it by name, and what follows it as a key. */
 interface Place {
@@ -70,8 +70,11 @@ const keyIn = (parentheses: string): string | undefined => {
  * Names that OData has for what follows a collection, and the types that it may be cast to: they are no keys, though one
  * may be called so, and then stands in parentheses. Those that are served stand in the tree and are found before.
  */
-const reserved =
+const reservedName =
   /^(?:\$(?:all|batch|count|crossjoin|each|entity|filter|it|links|metadata|query|ref|root|value)(?:\(.*\))?|(?:microsoft\.)?graph\.[a-z_]\w*(?:\(.*\))?)$/i
+
+/** Whether a segment is one of OData's names or a cast to a type, and no key. */
+export const isReserved = (segment: string): boolean => reservedName.test(segment)
 
 /** Where a path leads, spelled the one way the routes have; or the first segment that leads nowhere. */
 type Walk =
@@ -94,7 +97,7 @@ const follow = (path: string, start: Place, startPath: string): Walk => {
     if (plain !== undefined) {
       canonical += `/${plain[0]}`
       place = plain[1]
-    } else if (place.key !== undefined && !reserved.test(segment)) {
+    } else if (place.key !== undefined && !isReserved(segment)) {
       canonical += `/${encodeURIComponent(segment)}`
       place = place.key
     } else if (parenthesis > 0 && segment.endsWith(")")) {
@@ -128,7 +131,7 @@ const walk = (path: string): Walk => {
 export const odataPath = (request: Request): string => {
   const path = getPath(request)
   const end = walk(path)
-  return end.found ? end.path : path
+  return end.found ? end.path || "/" : path
 }
 
 /** The first segment of a path that leads nowhere; `undefined` when the path is that of a resource. */

@@ -31,7 +31,7 @@ import { jsonBody, newDeviceIn } from "../http/body.ts"
 import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
 import type { Env } from "../http/env.ts"
 import { reply, replyJson } from "../http/reply.ts"
-import { acceptOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
+import { acceptOf, addressOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, patternOf } from "../http/router.ts"
 import {
   type Collection,
@@ -88,7 +88,7 @@ const askedOf = (c: Context<Env>): string => {
   const preferences = preferencesOf(c.req.header("prefer"))
   const { size, preferenceApplied } = pageSize(undefined, preferences)
   return JSON.stringify([
-    c.req.url,
+    addressOf(c),
     level,
     ieee754Compatible,
     preferenceApplied ? size : null,
@@ -178,7 +178,8 @@ export const deviceRoutes = (version: GraphVersion, store: DeviceStore, etagOf: 
 
     const page = await store.search(collection, query, size, caller)
     const { last } = page
-    const link = page.more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
+    const link =
+      page.more && last !== undefined ? nextLink(addressOf(c), tokens.seal(positionOf(order, last))) : undefined
     const head = {
       ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
       ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),

@@ -11,7 +11,7 @@ import { jsonBody } from "../http/body.ts"
 import { changed, created, deleted } from "../http/entity.ts"
 import type { Env } from "../http/env.ts"
 import { reply } from "../http/reply.ts"
-import { requireTextAccepted, rootOf } from "../http/request-target.ts"
+import { addressOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, otherMethodsOfMetric, patternOf, standingStays } from "../http/router.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 
@@ -46,7 +46,7 @@ export const metricRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
       const last = ids.at(-1)
       const page: Page<{ readonly id: string }> = {
         "@odata.context": contextOf(c, selected),
-        ...(more && last !== undefined ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal([last])) } : {}),
+        ...(more && last !== undefined ? { "@odata.nextLink": nextLink(addressOf(c), tokens.seal([last])) } : {}),
         value: ids.map((id) => ({ id }))
       }
       return reply(c, 200, page, preferenceApplied ? { "preference-applied": `odata.maxpagesize=${size}` } : {})

@@ -32,7 +32,7 @@ import { holdsFor } from "../graph/row-filter.ts"
 import { ApiError } from "../http/api-error.ts"
 import type { Env } from "../http/env.ts"
 import { reply } from "../http/reply.ts"
-import { requireTextAccepted, rootOf } from "../http/request-target.ts"
+import { addressOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, patternOf } from "../http/router.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 import { type LongWork, type Stint, pieceMillis } from "../store/long-work.ts"
@@ -150,7 +150,7 @@ export const reportRoutes = (
         "@odata.context": context(c, modelsPath, selected),
         ...(isCounted ? { "@odata.count": total } : {}),
         ...(first.length > skip + size && last !== undefined
-          ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal(positionOf(order, last))) }
+          ? { "@odata.nextLink": nextLink(addressOf(c), tokens.seal(positionOf(order, last))) }
           : {}),
         value: rows.map((row) => projected(row, selected))
       }

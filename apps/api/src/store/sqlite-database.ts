@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, openSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { setImmediate } from "node:timers"
 import { setTimeout } from "node:timers/promises"
@@ -116,13 +116,18 @@ const forBulk = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384"
 /** Pages in memory for some three thousand devices instead of 800: one that is not there takes as long as the rest of a read. */
 const forRequests = "pragma cache_size = -8192"
 
-/** A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. */
+/**
+ * A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. Its folder
+ * is not made: whoever misspells one looks for devices that are elsewhere.
+ */
 const makeFile = (path: string): void => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   try {
     closeSync(openSync(path, "wx", 0o600))
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "EEXIST") return
+    if (code !== "ENOENT") throw error
+    throw new Error(`there is no folder ${resolve(dirname(path))}; make it, or correct WFA_STORE`, { cause: error })
   }
 }
 

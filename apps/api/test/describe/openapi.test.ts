@@ -103,12 +103,15 @@ const served = (app: ReturnType<typeof createApp>): ReadonlyArray<string> => [
   )
 ]
 
+/** With the entry, for which the document has no place: its `/` is that of Graph's versions. */
 const described = (document: ReturnType<typeof openApiDocument>): ReadonlyArray<string> =>
-  operationsOf(document).flatMap(({ method, path }) =>
-    isGraphs(document, path)
-      ? ["/beta", "/v1.0"].map((version) => `${method} ${version}${path === "/" ? "" : path}`)
-      : [`${method} ${path}`]
-  )
+  operationsOf(document)
+    .flatMap(({ method, path }) =>
+      isGraphs(document, path)
+        ? ["/beta", "/v1.0"].map((version) => `${method} ${version}${path === "/" ? "" : path}`)
+        : [`${method} ${path}`]
+    )
+    .concat("GET /")
 
 describe("its paths", () => {
   it("are the routes of a local service, each with its methods, and no others", async () => {

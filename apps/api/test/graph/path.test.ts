@@ -28,7 +28,7 @@ describe("a path", () => {
     summaryPath,
     `${summaryPath}()`,
     `${summaryPath.replace("/user", "/Microsoft.Graph.User")}()`,
-    `${summaryPath.replace("/user", "/graph.user")}`
+    summaryPath.replace("/user", "/graph.user")
   ])("of a function is the same when it is called as %s", (path) => {
     expect(pathOf(`/v1.0${path}`)).toBe(`/v1.0${summaryPath}`)
   })

@@ -212,20 +212,21 @@ describe("the reports", () => {
   })
 })
 
-describe("the model performance", () => {
-  const listed = async (app: App, query: string) => {
-    const names: Array<string> = []
-    const counts = new Set<unknown>()
-    let next: string | undefined = `/beta${modelsPath}?${query}`
-    while (next !== undefined) {
-      const page = (await (await app.request(next)).json()) as Page<ModelRow>
-      names.push(...page.value.map(({ manufacturer, model }) => `${manufacturer}${model}`))
-      counts.add(page["@odata.count"])
-      next = page["@odata.nextLink"]
-    }
-    return [names.join(" "), ...counts]
+/** The names and the counts of all pages of models. */
+const listed = async (app: App, query: string) => {
+  const names: Array<string> = []
+  const counts = new Set<unknown>()
+  let next: string | undefined = `/beta${modelsPath}?${query}`
+  while (next !== undefined) {
+    const page = (await (await app.request(next)).json()) as Page<ModelRow>
+    names.push(...page.value.map(({ manufacturer, model }) => `${manufacturer}${model}`))
+    counts.add(page["@odata.count"])
+    next = page["@odata.nextLink"]
   }
+  return [names.join(" "), ...counts]
+}
 
+describe("the model performance", () => {
   it("is filtered, sorted, counted and paged as devices are", async () => {
     await using opened = await openedWith(models)
     for (const [query, ...expected] of [
