@@ -76,7 +76,7 @@ const targets = [
 ]
 
 describe.each(targets)("with $name", ({ kind, start }) => {
-  let service: Service
+  let service: Running
   beforeAll(async () => {
     service = await start()
   })

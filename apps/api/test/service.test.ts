@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import { httpServer, startService } from "../src/service.ts"
 import { defaultSettings } from "../src/settings/config.ts"
 import { StartError } from "../src/settings/settings.ts"
-import { devicesPath, documentedId, openedApp } from "./opened.ts"
+import { devicesPath, documentedId, openedApp, temporaryFolder } from "./opened.ts"
 import { smallHeap } from "./process.ts"
 
 const started = async () => {
@@ -89,6 +89,34 @@ describe("the service on a port", () => {
 
   it("does not start where others could reach it without proving who they are", async () => {
     await expect(startService({ ...defaultSettings, host: "0.0.0.0", port: 0 })).rejects.toThrow(StartError)
+  })
+
+  it("lets others in without authentication where a setting says so, and over nothing but what is made up", async () => {
+    await using folder = await temporaryFolder()
+    const store = `sqlite:${join(folder.path, "devices.sqlite")}` as const
+    const exposed = { ...defaultSettings, host: "0.0.0.0", port: 0, fleet: 2, expose: "synthetic", store } as const
+    const first = await startService(exposed)
+    const { port } = new URL(first.url)
+    const answer = await raw(
+      `http://127.0.0.1:${port}`,
+      `GET ${devicesPath} HTTP/1.1\r\nHost: graph:4010\r\nConnection: close\r\n\r\n`
+    )
+    expect(answer).toMatch(/^HTTP\/1.1 200 /)
+    expect(answer).toContain(`"@odata.context":"http://graph:4010/beta/$metadata#`)
+    const foreign = await raw(
+      `http://127.0.0.1:${port}`,
+      `GET ${devicesPath} HTTP/1.1\r\nHost: graph:4010\r\nOrigin: http://evil.example\r\nConnection: close\r\n\r\n`
+    )
+    expect(foreign).toMatch(/^HTTP\/1.1 400 /)
+    await first.close()
+    await expect(startService(exposed)).rejects.toThrow(
+      new StartError(
+        `WFA_EXPOSE=synthetic lets everyone in: it is for a store that is empty at the start, and ${store} is not`
+      )
+    )
+    const inMemory = await startService({ ...exposed, store: "memory" })
+    expect((await fetch(`http://127.0.0.1:${new URL(inMemory.url).port}/readyz`)).status).toBe(200)
+    await inMemory.close()
   })
 
   it("refuses a body over 1 MiB, whether its length is declared or not, and goes on", async () => {

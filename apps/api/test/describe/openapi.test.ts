@@ -283,7 +283,12 @@ describe("its schemas", () => {
     const page = (await (await opened.app.request(`${models}?$top=1`)).json()) as {
       readonly value: ReadonlyArray<{ readonly id: string }>
     }
-    await expectDescribed("GET", `${models}?$top=1`)
+    await expectDescribed(
+      "GET",
+      `${models}?$top=1&$count=true&$orderby=model&$filter=modelDeviceCount ge 1&$format=json`
+    )
+    await expectDescribed("GET", `${models}/$count`)
+    await expectDescribed("GET", `${metrics}/$count`)
     await expectDescribed("GET", `${models}/${page.value[0]?.id}`)
     await expectDescribed(
       "POST",
