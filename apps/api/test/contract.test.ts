@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { AnonymousAuthenticationProvider, HttpMethod, RequestInformation } from "@microsoft/kiota-abstractions"
+import { FetchRequestAdapter, KiotaClientFactory, MiddlewareFactory } from "@microsoft/kiota-http-fetchlibrary"
 import {
   BatchRequestContent,
   BatchResponseContent,
@@ -200,6 +202,60 @@ describe.each(targets)("with $name", ({ kind, start }) => {
       expect(await rejection(microsoftClient().api(`${devices}/none`).get())).toMatchObject({
         statusCode: 404,
         code: "ResourceNotFound"
+      })
+    })
+  })
+
+  describe("Kiota's adapter, which Microsoft's other clients are built on", () => {
+    const send = async (
+      middlewares: ReturnType<typeof MiddlewareFactory.getDefaultMiddlewares>,
+      method: HttpMethod,
+      urlTemplate: string,
+      parameters: Record<string, unknown>,
+      body?: object
+    ) => {
+      const adapter = new FetchRequestAdapter(
+        new AnonymousAuthenticationProvider(),
+        undefined,
+        undefined,
+        KiotaClientFactory.create(undefined, middlewares)
+      )
+      adapter.baseUrl = `${service.url}/beta`
+      const request = new RequestInformation(method, urlTemplate, parameters)
+      request.headers.add("Accept", "application/json;q=1")
+      if (body !== undefined) {
+        const content = new TextEncoder().encode(JSON.stringify(body)).buffer
+        request.setStreamContent(content, "application/json")
+      }
+      const answer = await adapter.sendPrimitive<ArrayBuffer>(request, "ArrayBuffer", {})
+      return JSON.parse(new TextDecoder().decode(answer)) as Readonly<Record<string, unknown>>
+    }
+
+    const device = `{+baseurl}${metricsPath}/{metric%2Did}/metricDevices/{device%2Did}`
+    const key = { "metric%2Did": "allDevices", "device%2Did": documentedId }
+
+    it.for([["its usual middleware", MiddlewareFactory.getDefaultMiddlewares]] as const)(
+      "updates and reads a device with %s",
+      async ([, middlewares]) => {
+        const updated = await send(middlewares(), HttpMethod.PATCH, device, key, { model: "Kiota", windowsScore: 12.5 })
+        expect(updated).toMatchObject({ id: documentedId, model: "Kiota", windowsScore: 12.5 })
+        expect(await send(middlewares(), HttpMethod.GET, device, key)).toMatchObject({ model: "Kiota" })
+      }
+    )
+
+    it("lists with its options, whose names it percent-encodes", async () => {
+      const template = `{+baseurl}${devices}{?%24count,%24filter,%24orderby,%24select,%24top}`
+      const page = await send(MiddlewareFactory.getDefaultMiddlewares(), HttpMethod.GET, template, {
+        "%24count": true,
+        "%24filter": "length(deviceName) gt 0",
+        "%24orderby": ["windowsScore desc", "id"],
+        "%24select": ["id", "windowsScore"],
+        "%24top": 5
+      })
+      expect(page).toMatchObject({
+        "@odata.count": fleet,
+        "@odata.nextLink": expect.stringContaining("$skiptoken="),
+        value: Array.from({ length: 5 }, () => ({ id: expect.any(String) }))
       })
     })
   })

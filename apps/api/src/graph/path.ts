@@ -127,11 +127,15 @@ const walk = (path: string): Walk => {
   return lastWalk.found ? follow(inner.slice(end + 1), lastWalk.place, lastWalk.path) : lastWalk
 }
 
-/** The path of a request as the routes spell it; one that leads nowhere stays as it is, and no route has it. */
+/**
+ * The path of a request as the routes spell it; one that leads nowhere stays as it is, and no route of Graph has it: a slash
+ * at its end keeps what is no key from being taken for one.
+ */
 export const odataPath = (request: Request): string => {
   const path = getPath(request)
   const end = walk(path)
-  return end.found ? end.path || "/" : path
+  if (end.found) return end.path || "/"
+  return isReserved(end.segment) && !path.endsWith("/") ? `${path}/` : path
 }
 
 /** The first segment of a path that leads nowhere; `undefined` when the path is that of a resource. */
@@ -157,6 +161,7 @@ export interface Addressed {
  */
 export const addressed = (path: string): Addressed | undefined => {
   const [, root = "", ...parts] = path.split("/")
+  if (path.endsWith("/")) return undefined
   if (root !== "beta" && root !== "v1.0") return undefined
   let place: Place | undefined = version
   for (const part of parts) if (part !== "") place = place?.segments.get(part.toLowerCase())?.[1] ?? place?.key

@@ -61,7 +61,7 @@ export const noRoute = (path: string): ApiError => {
   return new ApiError(
     "BadRequest",
     isReserved(segment)
-      ? `The segment '${segment.slice(0, 120)}' is not supported on this resource.`
+      ? `This resource has nothing for the segment '${segment.slice(0, 120)}', which is one of OData's own names or a cast to a type.`
       : `Resource not found for the segment '${segment}'.`
   )
 }
