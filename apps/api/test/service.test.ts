@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { httpServer, startService } from "../src/service.ts"
-import { defaultSettings } from "../src/settings/config.ts"
+import { defaultSettings, readSettings } from "../src/settings/config.ts"
 import { StartError } from "../src/settings/settings.ts"
 import { devicesPath, documentedId, openedApp, temporaryFolder } from "./opened.ts"
 import { smallHeap } from "./process.ts"
@@ -49,17 +49,45 @@ it.each(["package.json", "Dockerfile"])(
 
 it("is composed so that it may write nothing, gain no rights, and take no more than its share", async () => {
   const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
-  const api = compose.slice(compose.indexOf("  api:"), compose.indexOf("  postgres:\n    image"))
-  for (const wanted of [
-    "read_only: true",
-    "cap_drop: [ALL]",
-    'security_opt: ["no-new-privileges:true"]',
-    "mem_limit: 1g",
-    "pids_limit:",
-    "healthcheck:"
-  ]) {
-    expect(api).toContain(wanted)
+  const forms = [
+    compose.slice(compose.indexOf("  graph:"), compose.indexOf("  api:")),
+    compose.slice(compose.indexOf("  api:"), compose.indexOf("  postgres:\n    image"))
+  ]
+  for (const form of forms) {
+    for (const wanted of [
+      "read_only: true",
+      "cap_drop: [ALL]",
+      'security_opt: ["no-new-privileges:true"]',
+      "mem_limit: 1g",
+      "pids_limit:",
+      "healthcheck:"
+    ]) {
+      expect(form).toContain(wanted)
+    }
   }
+})
+
+it("is composed in two forms whose settings fit: for a CI job without a tenant, and over PostgreSQL", async () => {
+  const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
+  const settingsOf = (form: string) =>
+    Object.fromEntries(
+      [...form.matchAll(/^      (WFA_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => [
+        name,
+        value.replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1")
+      ])
+    )
+  const graph = settingsOf(compose.slice(compose.indexOf("  graph:"), compose.indexOf("  api:")))
+  expect(readSettings({ WFA_HOST: "0.0.0.0", ...graph })).toMatchObject({
+    success: true,
+    data: { auth: "none", expose: "synthetic", store: "memory", fleet: 1_000 }
+  })
+  const api = settingsOf(compose.slice(compose.indexOf("  api:")))
+  const given = { WFA_AUDIENCE: "api://devices.example", WFA_TENANTS: "11111111-2222-3333-4444-555555555555" }
+  const image = { WFA_HOST: "0.0.0.0", WFA_AUTH: "entra" }
+  expect(readSettings({ ...image, ...api, ...given })).toMatchObject({ success: true, data: { publicUrl: undefined } })
+  expect(readSettings({ ...image, ...api })).toMatchObject({
+    problems: [expect.stringMatching(/^WFA_AUDIENCE/), expect.stringMatching(/^WFA_TENANTS/)]
+  })
 })
 
 describe("the service on a port", () => {
