@@ -17,7 +17,8 @@ WORKDIR /app
 COPY --from=build --chown=node:node /app .
 USER node
 EXPOSE 4010
-# A container is reached from outside itself, and the service listens there only with WFA_AUTH=entra.
+# A container is reached from outside itself, where the service listens only with WFA_AUTH=entra; or, for a CI job that needs
+# no tenant, with WFA_AUTH=none WFA_EXPOSE=synthetic: reachable by others, without authentication, synthetic data only.
 ENV WFA_HOST=0.0.0.0 WFA_AUTH=entra
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.WFA_PORT ?? 4010) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

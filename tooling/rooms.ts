@@ -27,7 +27,7 @@ export const mayImport: Readonly<Record<string, string>> = {
   "apps/api/src": "node:* @hono/node-server @workanywhere/domain env-paths hono",
   "apps/api/src/settings": "node:* @workanywhere/domain zod",
   "apps/api/src/graph": "node:* @workanywhere/domain hono/*",
-  "apps/api/src/http": "graph/ settings/ node:* @workanywhere/domain effect/* hono jose zod",
+  "apps/api/src/http": "graph/ settings/ node:* @workanywhere/domain effect/* hono hono/* jose selfsigned zod",
   "apps/api/src/store": "graph/ settings/ node:* @workanywhere/domain kysely pg",
   "apps/api/src/local": "graph/ http/ store/ node:* @workanywhere/domain hono",
   "apps/api/src/gateway":

@@ -2,13 +2,16 @@ import { setImmediate } from "node:timers"
 import type { GraphVersion } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import { outsideRoutes } from "./describe/outside-routes.ts"
+import { originOf } from "./graph/address.ts"
 import { isOwnPath, odataPath } from "./graph/path.ts"
 import { admission } from "./http/admission.ts"
 import { ApiError } from "./http/api-error.ts"
 import type { Authentication } from "./http/auth.ts"
 import type { Backend } from "./http/backend.ts"
+import { crossOrigin } from "./http/cors.ts"
 import { type Env, sharedTenant } from "./http/env.ts"
 import { type Exposition, type Log, type Observer, routeOf, silent } from "./http/observation.ts"
+import { type Reach, rootFinder, straight } from "./http/reach.ts"
 import { refusalOf, renderError } from "./http/render-error.ts"
 import { idsOf, reply } from "./http/reply.ts"
 import { noRoute, quickRouter } from "./http/router.ts"
@@ -41,6 +44,8 @@ export interface Surroundings {
   readonly log?: Log
   /** How callers prove who they are; without it nobody has to, and everyone sees the same rows. */
   readonly authentication?: Authentication | undefined
+  /** How callers come to it; straight when not given. */
+  readonly reach?: Reach | undefined
   /** Who is told of each request: figures, traces. */
   readonly observers?: ReadonlyArray<Observer>
   /** What `/metrics` shows, and to whom; without it there is no such route. */
@@ -65,7 +70,7 @@ interface Rehearsed {
 /** The service without a port over anything that can stand behind its routes. */
 export const appOver = (
   backend: Backend,
-  { log = silent, authentication, observers = [], exposition }: Surroundings,
+  { log = silent, authentication, reach = straight, observers = [], exposition }: Surroundings,
   { rehearsal, local, etag = false }: Rehearsed = {}
 ): Hono<Env> => {
   const versionRoutes = (version: GraphVersion): Hono<Env> =>
@@ -73,7 +78,9 @@ export const appOver = (
 
   // The log comes last: it names the span that a tracer made.
   const watching = [...observers, requestLog(log)]
-  const admit = admission(authentication)
+  const admit = admission(authentication, reach)
+  const findRoot = rootFinder(reach)
+  const share = crossOrigin(reach.cors)
   const endOfTurn = answersTogether()
 
   const failed = (c: Context<Env>, error: Error): Response => {
@@ -93,18 +100,22 @@ export const appOver = (
       const ids = idsOf(c.req.header("client-request-id"))
       c.set("requestId", ids.requestId)
       c.set("clientRequestId", ids.clientRequestId)
+      c.set("root", originOf(c.req.url))
       c.set("tenant", sharedTenant)
       c.set("app", sharedTenant)
       c.set("readOnly", "accept")
       const observed = watching.map((observe) => observe(c))
-      try {
-        await admit(c)
-        // What asks how the service does is answered also by one that has much to do.
-        if (isOwnPath(c.req.path)) await next()
-        else await inTurn(c.get("tenant"), next)
-      } catch (error) {
-        c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
-      }
+      await share(c, async () => {
+        try {
+          c.set("root", findRoot(c))
+          await admit(c)
+          // What asks how the service does is answered also by one that has much to do.
+          if (isOwnPath(c.req.path)) await next()
+          else await inTurn(c.get("tenant"), next)
+        } catch (error) {
+          c.res = failed(c, error instanceof Error ? error : new Error(String(error)))
+        }
+      })
       if ((c.env as Env["Bindings"] | undefined)?.outgoing !== undefined) await endOfTurn()
       const route = routeOf(c)
       const seconds = (performance.now() - started) / 1000
@@ -121,6 +132,7 @@ export const appOver = (
         authentication,
         hasControls: local !== undefined,
         isGateway: backend.isGateway,
+        publicUrl: reach.publicUrl,
         etag,
         exposition
       })

@@ -63,6 +63,7 @@ const serve = async (env: Readonly<Record<string, string | undefined>>): Promise
   }
   process.on("SIGTERM", (signal) => void stop(signal))
   process.on("SIGINT", (signal) => void stop(signal))
+  if (settings.data.log !== "off") process.stderr.write(service.notices.map((line) => `wfa-api: ${line}\n`).join(""))
   process.stdout.write(`listening on ${service.url}\n`)
 }
 
@@ -75,7 +76,12 @@ export const run = async (
   env: Readonly<Record<string, string | undefined>>
 ): Promise<void> => {
   const [command, ...rest] = args
-  if (command === "import" && !rest.includes("--help")) return (await importCommand()).runImport(rest, env)
+  if (command === "import") {
+    const { importHelp, runImport } = await importCommand()
+    if (!rest.includes("--help")) return runImport(rest, env)
+    process.stdout.write(`wfa-api import <file>\n\n${importHelp}\n`)
+    return
+  }
   const options = optionsOf(args)
   if (typeof options === "string") return fail([options, "see wfa-api --help"], exitCode.usage)
   if (options.help === true) process.stdout.write(help((await importCommand()).importHelp))

@@ -1,13 +1,17 @@
 import { once } from "node:events"
 import { readFile } from "node:fs/promises"
-import { type Server, type ServerOptions, createServer } from "node:http"
+import { type ServerOptions, createServer } from "node:http"
+import { Server as HttpsServer, createServer as createTlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
+import { resolve } from "node:path"
 import { getRequestListener } from "@hono/node-server"
 import { syntheticFleet } from "@workanywhere/domain/fleet"
+import envPaths from "env-paths"
 import type { Hono } from "hono"
 import { appOver, createApp } from "./app.ts"
 import type { Gateway } from "./gateway/open.ts"
-import { type ConnectionLimits, limitConnections, oneAtATime } from "./http/connections.ts"
+import { type Identity, identityFor, trustLines } from "./http/certificate.ts"
+import { type ConnectionLimits, type Server, limitConnections, oneAtATime } from "./http/connections.ts"
 import { type Env, sharedTenant } from "./http/env.ts"
 import { type Log, silent } from "./http/observation.ts"
 import { seedFleet } from "./local/backend.ts"
@@ -24,6 +28,8 @@ import { type Watching, startWatching } from "./watch/watching.ts"
 export interface Service {
   /** Its root, such as `http://127.0.0.1:4010`; Graph's versions are below it. */
   readonly url: string
+  /** What whoever started it may want to know, line by line. */
+  readonly notices: ReadonlyArray<string>
   /** Takes no more requests, finishes those in flight (five seconds at most), and closes the store. */
   readonly close: () => Promise<void>
 }
@@ -52,9 +58,22 @@ export const serverLimits = {
 
 const idleMs = 60_000
 
-/** An HTTP server for the app, with limits on what a slow or unreasonable caller can hold. */
-export const httpServer = (app: Hono<Env>, limits: ServerOptions & ConnectionLimits = serverLimits): Server => {
-  const server = createServer(limits, oneAtATime(getRequestListener(app.fetch), limits.waitingRequests))
+const handshakeMs = 10_000
+
+/** A server for the app, with limits on what a slow or unreasonable caller can hold; it speaks TLS when it has an identity. */
+export const httpServer = (
+  app: Hono<Env>,
+  limits: ServerOptions & ConnectionLimits = serverLimits,
+  identity?: Identity
+): Server => {
+  const answer = oneAtATime(getRequestListener(app.fetch), limits.waitingRequests)
+  const server =
+    identity === undefined
+      ? createServer(limits, answer)
+      : createTlsServer(
+          { ...limits, cert: identity.cert, key: identity.key, handshakeTimeout: handshakeMs, minVersion: "TLSv1.2" },
+          answer
+        )
   limitConnections(server, limits)
   return server.setTimeout(idleMs)
 }
@@ -111,7 +130,7 @@ export const listen = async (server: Server, { host, port }: Pick<Settings, "hos
   }
   // A server that was told a host and a port has an address of this kind.
   const address = server.address() as AddressInfo
-  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
+  return `${server instanceof HttpsServer ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${address.port}`
 }
 
 /** Takes no more connections, and waits for those that there are: five seconds at most. */
@@ -129,6 +148,12 @@ export const closed = async (server: Server): Promise<void> => {
 const authenticationFor = async (settings: Settings) =>
   settings.auth === "none" ? undefined : (await import("./http/auth.ts")).entraAuthentication(settings)
 
+const identityOf = (settings: Settings): Promise<Identity | undefined> =>
+  identityFor(settings, envPaths("workanywhere", { suffix: "" }).data)
+
+const trustNotices = (identity: Identity | undefined, url: string): ReadonlyArray<string> =>
+  identity?.made === undefined ? [] : trustLines(identity.made, url)
+
 /** Answers requests by passing them on, until it is closed. */
 const startGateway = async (settings: Settings, upstream: string, log: Log): Promise<Service> => {
   const { openGateway } = await import("./gateway/open.ts")
@@ -138,7 +163,9 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
     const authentication = await authenticationFor(settings)
     gateway = await openGateway({ ...settings, upstream }, { log, authentication, tracer })
     const { backend, close } = gateway
-    const server = httpServer(appOver(backend, { log, authentication, observers, exposition }), limitsFor(settings))
+    const identity = await identityOf(settings)
+    const app = appOver(backend, { log, authentication, reach: settings, observers, exposition })
+    const server = httpServer(app, limitsFor(settings), identity)
     const url = await listen(server, settings)
     if (isLoopbackUrl(upstream) && new URL(upstream).port === new URL(url).port) {
       await closed(server)
@@ -146,6 +173,7 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
     }
     return {
       url,
+      notices: trustNotices(identity, url),
       close: async () => {
         await closed(server)
         await stopWatching()
@@ -159,13 +187,30 @@ const startGateway = async (settings: Settings, upstream: string, log: Log): Pro
   }
 }
 
+const counted = (devices: number): string => `${devices.toLocaleString("en")} device${devices === 1 ? "" : "s"}`
+
+/** Which file the devices are in, and whether a fleet that was asked for was made. */
+const storeNotices = async (
+  store: DeviceStore,
+  { auth, fleet, store: setting }: Settings,
+  isNew: boolean
+): Promise<ReadonlyArray<string>> => {
+  // Of a service for several tenants, the number of one's devices is nobody else's business.
+  if (auth !== "none" || !setting.startsWith("sqlite:")) return []
+  const path = resolve(setting.slice("sqlite:".length))
+  if (isNew) return [`the devices are in ${path}: a new file, with ${counted(fleet)} made up`]
+  const devices = counted(await store.count(standingCollection(sharedTenant), undefined))
+  const idle = fleet === 0 ? "" : `; WFA_FLEET=${fleet} did nothing, because it fills only an empty store`
+  return [`the devices are in ${path}: ${devices} from before${idle}`]
+}
+
 /** Opens the store, fills it when it is empty and a fleet is wanted, and answers requests until it is closed. */
 export const startService = async (
   settings: Settings,
   { log = silent }: { readonly log?: Log } = {}
 ): Promise<Service> => {
   const isOpen = settings.auth === "none"
-  if (isOpen && !isLoopback(settings.host)) {
+  if (isOpen && settings.expose === "off" && !isLoopback(settings.host)) {
     throw new StartError(`may not listen on ${settings.host}: without auth, only a loopback address is allowed`)
   }
   if (settings.upstream !== undefined) return startGateway(settings, settings.upstream, log)
@@ -180,7 +225,13 @@ export const startService = async (
   const store = await openStore(settings.store)
   let watching: Watching | undefined
   try {
+    if (settings.expose === "synthetic" && !(await store.isEmpty())) {
+      throw new StartError(
+        `WFA_EXPOSE=synthetic lets everyone in: it is for a store that is empty at the start, and ${storeName(settings.store)} is not`
+      )
+    }
     const fleet = { size: settings.fleet, seed: settings.fleetSeed }
+    const isNew = settings.store.startsWith("sqlite:") && (await store.isEmpty())
     for (const tenant of isOpen ? [sharedTenant] : settings.tenants) {
       await store.fillEmpty(standingCollection(tenant), syntheticFleet(fleet)).catch((error: unknown) => {
         throw databaseTrouble(error) === undefined ? error : unusable(settings.store, error)
@@ -190,22 +241,27 @@ export const startService = async (
     const restore = () => seedFleet(store, fleet)
     watching = await startWatching(settings, log)
     const { observers, exposition, traced, close: stopWatching } = watching
+    const identity = await identityOf(settings)
     const server = httpServer(
       createApp({
         store: traced(store),
         log,
         authentication,
+        reach: settings,
         etag: settings.etag === "on",
         rehearsal,
         observers,
         exposition,
         restore
       }),
-      limitsFor(settings)
+      limitsFor(settings),
+      identity
     )
+    const notices = await storeNotices(store, settings, isNew)
     const url = await listen(server, settings)
     return {
       url,
+      notices: [...notices, ...trustNotices(identity, url)],
       close: async () => {
         rehearsal.close()
         await closed(server)

@@ -74,6 +74,25 @@ describe("a failure", () => {
     expect(message).toBe("Resource not found for the segment 'userExperience'.")
   })
 
+  it.for([
+    [`${devicesPath}/a/$value`, "$value"],
+    [`${devicesPath}/$value`, "$value"],
+    [`${devicesPath}/a/model/$value`, "model"],
+    [`${devicesPath}/%24ref`, "$ref"],
+    [`${devicesPath}/microsoft.graph.device`, "microsoft.graph.device"],
+    [`${devicesPath}/a/graph.device`, "graph.device"],
+    [
+      `/beta${metricsPath}/microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric/$count`,
+      "microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
+    ]
+  ])("that is one of OData's own names, or a cast, is refused by that name: %s", async ([path = "", named]) => {
+    await using opened = await openedApp("memory", ["a"])
+    const response = await opened.app.request(path)
+    const { code, message } = await failureOf(response)
+    expect([response.status, code]).toEqual([400, "BadRequest"])
+    expect(message).toContain(`the segment '${named}'`)
+  })
+
   it("of a method on a path that is not OData's says that there is no route", async () => {
     await using opened = await openedApp("memory", [])
     const response = await opened.app.request("/healthz", { method: "POST" })

@@ -36,7 +36,13 @@ export const texts = [
   "\u{1F4BB}",
   "\uFFFD",
   "null",
-  "z z"
+  "z z",
+  " a ",
+  "\u00a0\tz\u3000",
+  "\u{1F4BB}a\u{1F4BB}",
+  "stra\u00dfe",
+  "\u0391\u03a3",
+  "\u0130"
 ]
 export const numbers = [-2, -1, 0, 0.5, 6.666666666666667, 50, 99.99, 100]
 const members = ["upgraded", "unknown", "notCapable", "capable", "paused", "retired"]
@@ -93,6 +99,115 @@ const foldings = fc.constantFrom(
 const textOf = (value: Value, fold: (text: string) => string): string | null =>
   value === null ? null : fold(String(value))
 
+/** A text of a device, or one that functions make of such texts; null when one of them is. */
+interface Made {
+  readonly text: string
+  readonly of: (row: WholeDevice) => string | null
+  readonly properties: number
+}
+
+const through = (
+  { text, of, properties }: Made,
+  written: (text: string) => string,
+  fold: (text: string) => string
+) => ({
+  text: written(text),
+  of: (row: WholeDevice) => textOf(of(row), fold),
+  properties
+})
+
+const places = fc.integer({ min: 0, max: 4 })
+
+const { made } = fc.letrec<{ made: Made }>((tie) => ({
+  made: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    textNames.map((name): Made => ({ text: name, of: (row) => row[name] as string | null, properties: 1 })),
+    tie("made").map((of) =>
+      through(
+        of,
+        (text) => `tolower(${text})`,
+        (text) => text.toLowerCase()
+      )
+    ),
+    tie("made").map((of) =>
+      through(
+        of,
+        (text) => `toupper(${text})`,
+        (text) => text.toUpperCase()
+      )
+    ),
+    tie("made").map((of) =>
+      through(
+        of,
+        (text) => `trim(${text})`,
+        (text) => text.trim()
+      )
+    ),
+    fc.tuple(tie("made"), places).map(([of, start]) =>
+      through(
+        of,
+        (text) => `substring(${text},${start})`,
+        (text) => Array.from(text).slice(start).join("")
+      )
+    ),
+    fc.tuple(tie("made"), places, places).map(([of, start, length]) =>
+      through(
+        of,
+        (text) => `substring(${text}, ${start}, ${length})`,
+        (text) =>
+          Array.from(text)
+            .slice(start, start + length)
+            .join("")
+      )
+    ),
+    fc.tuple(tie("made"), fc.constantFrom(...texts), fc.boolean()).map(([of, other, isFirst]) =>
+      isFirst
+        ? through(
+            of,
+            (text) => `concat(${quoted(other)},${text})`,
+            (text) => other + text
+          )
+        : through(
+            of,
+            (text) => `concat(${text},${quoted(other)})`,
+            (text) => text + other
+          )
+    ),
+    fc.tuple(tie("made"), tie("made")).map(([left, right]): Made => ({
+      text: `concat(${left.text},${right.text})`,
+      of: (row) => {
+        const [front, back] = [left.of(row), right.of(row)]
+        return front === null || back === null ? null : front + back
+      },
+      properties: left.properties + right.properties
+    }))
+  )
+}))
+
+const makable = made.filter(({ text, properties }) => properties <= 4 && text.length < 200)
+
+const numberOfText = fc.oneof(
+  makable.map(({ text, of }) => ({
+    text: `length(${text})`,
+    of: (row: WholeDevice) => {
+      const value = of(row)
+      return value === null ? null : Array.from(value).length
+    }
+  })),
+  fc.tuple(makable, fc.constantFrom(...texts)).map(([{ text, of }, part]) => ({
+    text: `indexof(${text},${quoted(part)})`,
+    of: (row: WholeDevice) => {
+      const value = of(row)
+      if (value === null) return null
+      const characters = Array.from(value)
+      const wanted = Array.from(part)
+      return characters
+        .concat("")
+        .findIndex((_, at) => wanted.every((character, index) => characters[at + index] === character))
+    }
+  }))
+)
+
 const comparison: fc.Arbitrary<Condition> = fc.oneof(
   fc
     .tuple(textNames, foldings, operators, fc.constantFrom(null, ...texts), fc.boolean())
@@ -107,6 +222,24 @@ const comparison: fc.Arbitrary<Condition> = fc.oneof(
             holds: (row) => stands[operator](textOf(row[name], fold.of), value)
           }
     ),
+  fc.tuple(makable, operators, fc.constantFrom(null, ...texts)).map(([{ text, of }, operator, value]): Condition => ({
+    text: `${text} ${operator} ${written(value)}`,
+    holds: (row) => stands[operator](of(row), value)
+  })),
+  fc.tuple(makable, operators, makable).map(([left, operator, right]): Condition => ({
+    text: `${left.text} ${operator} ${right.text}`,
+    holds: (row) => stands[operator](left.of(row), right.of(row))
+  })),
+  fc
+    .tuple(numberOfText, operators, fc.constantFrom(null, -1, 0, 0.5, 1, 2, 3))
+    .map(([{ text, of }, operator, value]): Condition => ({
+      text: `${text} ${operator} ${written(value)}`,
+      holds: (row) => stands[operator](of(row), value)
+    })),
+  fc.tuple(numberOfText, operators, numberNames).map(([{ text, of }, operator, name]): Condition => ({
+    text: `${text} ${operator} ${name}`,
+    holds: (row) => stands[operator](of(row), row[name])
+  })),
   fc.tuple(numberNames, operators, fc.constantFrom(null, ...numbers)).map(([name, operator, value]): Condition => ({
     text: `${name} ${operator} ${written(value)}`,
     holds: (row) => stands[operator](row[name], value)
@@ -145,11 +278,11 @@ const comparison: fc.Arbitrary<Condition> = fc.oneof(
 const test: fc.Arbitrary<Condition> = fc.oneof(
   truthNames.map((name): Condition => ({ text: name, holds: (row) => row[name] as boolean | null })),
   fc
-    .tuple(fc.constantFrom("contains", "startswith", "endswith"), textNames, foldings, fc.constantFrom(...texts))
-    .map(([name, of, fold, part]): Condition => ({
-      text: `${name}(${fold.text(of)}, ${quoted(part)})`,
+    .tuple(fc.constantFrom("contains", "startswith", "endswith"), makable, fc.constantFrom(...texts))
+    .map(([name, { text, of }, part]): Condition => ({
+      text: `${name}(${text}, ${quoted(part)})`,
       holds: (row) => {
-        const value = textOf(row[of], fold.of)
+        const value = of(row)
         if (value === null) return null
         if (name === "contains") return value.includes(part)
         return name === "startswith" ? value.startsWith(part) : value.endsWith(part)

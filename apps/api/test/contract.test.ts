@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process"
 import { join } from "node:path"
+import { promisify } from "node:util"
+import { AnonymousAuthenticationProvider, HttpMethod, RequestInformation } from "@microsoft/kiota-abstractions"
+import { FetchRequestAdapter, KiotaClientFactory, MiddlewareFactory } from "@microsoft/kiota-http-fetchlibrary"
 import {
   BatchRequestContent,
   BatchResponseContent,
@@ -7,7 +11,13 @@ import {
   type Middleware,
   PageIterator
 } from "@microsoft/microsoft-graph-client"
-import { type DeviceUpdate, deviceODataType, parseDeviceUpdate, propertyNames } from "@workanywhere/domain"
+import {
+  type DeviceUpdate,
+  type WholeDevice,
+  deviceODataType,
+  parseDeviceUpdate,
+  propertyNames
+} from "@workanywhere/domain"
 import type { ModelPerformance } from "@workanywhere/domain/figures"
 import { GraphError, createGraphClient } from "@workanywhere/graph-client/promise"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -39,8 +49,10 @@ const rejection = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error
   )
 
+type Running = Pick<Service, "url" | "close">
+
 /** A service over a store of a kind. */
-const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Service> => {
+const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Running> => {
   const room = await storeRoom(kind)
   const { url, close } = await startService({ ...defaultSettings, port: 0, fleet, store: room.store })
   return {
@@ -53,7 +65,7 @@ const serviceOver = async (kind: (typeof storeKinds)[number]): Promise<Service> 
 }
 
 /** A gateway to another service. */
-const gatewayTo = async (upstream: Service): Promise<Service> => {
+const gatewayTo = async (upstream: Running): Promise<Running> => {
   const folder = await temporaryFolder()
   const settings = { ...defaultSettings, port: 0, upstream: upstream.url, upstreamWrites: "on" } as const
   const { url, close } = await startService({ ...settings, audit: join(folder.path, "audit.jsonl") })
@@ -74,7 +86,7 @@ const targets = [
 ]
 
 describe.each(targets)("with $name", ({ kind, start }) => {
-  let service: Service
+  let service: Running
   beforeAll(async () => {
     service = await start()
   })
@@ -113,7 +125,7 @@ describe.each(targets)("with $name", ({ kind, start }) => {
       })
     })
 
-    // It follows no link that does not start with https, so a plain port is not enough for its iterator.
+    // It follows no link that does not start with https, so a plain port is not enough for its iterator; the one below has https.
     it("iterates over all pages, with the options of the first, when its requests go to the app itself", async () => {
       await using opened = await openedApp(
         kind,
@@ -194,6 +206,139 @@ describe.each(targets)("with $name", ({ kind, start }) => {
     })
   })
 
+  describe("Kiota's adapter, which Microsoft's other clients are built on", () => {
+    const send = async (
+      middlewares: ReturnType<typeof MiddlewareFactory.getDefaultMiddlewares>,
+      method: HttpMethod,
+      urlTemplate: string,
+      parameters: Record<string, unknown>,
+      body?: object
+    ) => {
+      const adapter = new FetchRequestAdapter(
+        new AnonymousAuthenticationProvider(),
+        undefined,
+        undefined,
+        KiotaClientFactory.create(undefined, middlewares)
+      )
+      adapter.baseUrl = `${service.url}/beta`
+      const request = new RequestInformation(method, urlTemplate, parameters)
+      request.headers.add("Accept", "application/json;q=1")
+      if (body !== undefined) {
+        const content = new TextEncoder().encode(JSON.stringify(body)).buffer
+        request.setStreamContent(content, "application/json")
+      }
+      const answer = await adapter.sendPrimitive<ArrayBuffer>(request, "ArrayBuffer", {})
+      return JSON.parse(new TextDecoder().decode(answer)) as Readonly<Record<string, unknown>>
+    }
+
+    const device = `{+baseurl}${metricsPath}/{metric%2Did}/metricDevices/{device%2Did}`
+    const key = { "metric%2Did": "allDevices", "device%2Did": documentedId }
+
+    it.for([["its usual middleware", MiddlewareFactory.getDefaultMiddlewares]] as const)(
+      "updates and reads a device with %s",
+      async ([, middlewares]) => {
+        const updated = await send(middlewares(), HttpMethod.PATCH, device, key, { model: "Kiota", windowsScore: 12.5 })
+        expect(updated).toMatchObject({ id: documentedId, model: "Kiota", windowsScore: 12.5 })
+        expect(await send(middlewares(), HttpMethod.GET, device, key)).toMatchObject({ model: "Kiota" })
+      }
+    )
+
+    it("lists with its options, whose names it percent-encodes", async () => {
+      const template = `{+baseurl}${devices}{?%24count,%24filter,%24orderby,%24select,%24top}`
+      const page = await send(MiddlewareFactory.getDefaultMiddlewares(), HttpMethod.GET, template, {
+        "%24count": true,
+        "%24filter": "length(deviceName) gt 0",
+        "%24orderby": ["windowsScore desc", "id"],
+        "%24select": ["id", "windowsScore"],
+        "%24top": 5
+      })
+      expect(page).toMatchObject({
+        "@odata.count": fleet,
+        "@odata.nextLink": expect.stringContaining("$skiptoken="),
+        value: Array.from({ length: 5 }, () => ({ id: expect.any(String) }))
+      })
+    })
+  })
+
+  // The requests are written down by hand from the documentation of both, whose licences keep them out of here.
+  describe("a grid that speaks OData 4", () => {
+    const asked = async (query: string) => {
+      const response = await fetch(`${service.url}/beta${devices}${query}`, {
+        headers: { accept: "application/json, text/javascript, */*; q=0.01", "odata-version": "4.0" }
+      })
+      expect([query, response.status]).toEqual([query, 200])
+      return (await response.json()) as { readonly "@odata.count": number; readonly value: ReadonlyArray<WholeDevice> }
+    }
+    const all = async () => {
+      const { value } = await asked("?$top=999")
+      return value
+    }
+
+    it.for([
+      // Syncfusion, ODataV4Adaptor: sorting, paging, filters of its filter bar, menu and Excel-like dialog, search in columns
+      ["/?$count=true&$orderby=deviceName%20desc,model&$skip=0&$top=12", () => true],
+      [
+        "/?$count=true&$filter=startswith(tolower(deviceName),'p')&$skip=0&$top=12",
+        (row: WholeDevice) => row.deviceName?.toLowerCase().startsWith("p") === true
+      ],
+      [
+        "/?$count=true&$filter=(contains(tolower(model),'book'))%20or%20(endswith(tolower(manufacturer),'inc.'))&$top=5",
+        (row: WholeDevice) =>
+          row.model?.toLowerCase().includes("book") === true ||
+          row.manufacturer?.toLowerCase().endsWith("inc.") === true
+      ],
+      [
+        "/?$count=true&$filter=((tolower(manufacturer)%20eq%20'contoso')%20or%20(tolower(manufacturer)%20ne%20null))%20and%20(windowsScore%20ge%2050)",
+        (row: WholeDevice) => row.manufacturer !== null && row.windowsScore !== null && row.windowsScore >= 50
+      ],
+      [
+        "/?$count=true&$filter=not%20contains(tolower(deviceName),'1')&$select=id,deviceName",
+        (row: WholeDevice) => row.deviceName !== null && !row.deviceName.includes("1")
+      ],
+      // Kendo UI, type "odata-v4"
+      ["?%24format=json&%24count=true&%24top=20&%24skip=40&%24orderby=windowsScore+desc", () => true],
+      [
+        "?%24count=true&%24filter=indexof(tolower(deviceName)%2C%271%27)+eq+-1&%24top=20",
+        (row: WholeDevice) => row.deviceName !== null && !row.deviceName.includes("1")
+      ],
+      [
+        "?%24count=true&%24filter=(contains(deviceName%2C%272%27)+and+tenantAttached+eq+true)&%24top=20",
+        (row: WholeDevice) => row.deviceName?.includes("2") === true && row.tenantAttached === true
+      ],
+      [
+        "?%24count=true&%24filter=(serialNumber+eq+null+or+serialNumber+eq+%27%27)",
+        (row: WholeDevice) => row.serialNumber === null || row.serialNumber === ""
+      ],
+      [
+        "?%24count=true&%24filter=length(trim(model))+gt+8+and+substring(model%2C0%2C1)+ne+%27X%27",
+        (row: WholeDevice) =>
+          row.model !== null && Array.from(row.model.trim()).length > 8 && !row.model.startsWith("X")
+      ]
+    ] as const)("counts all matches of %s and shows some of them", async ([query, fits]) => {
+      const expected = (await all()).filter(fits)
+      const page = await asked(query)
+      expect(page["@odata.count"]).toBe(expected.length)
+      const ids = new Set(expected.map(({ id }) => id))
+      expect(page.value.filter(({ id }) => !ids.has(id))).toEqual([])
+      expect(page.value.length > 0).toBe(expected.length > 0)
+    })
+
+    it("writes to a device by a key in parentheses, named or not", async () => {
+      for (const key of [`('${documentedId}')`, `(id='${documentedId}')`, `(${documentedId})`]) {
+        const response = await fetch(`${service.url}/beta${devices}${key}`, {
+          method: "PATCH",
+          headers: {
+            ...json,
+            accept: "application/json, text/javascript, */*; q=0.01",
+            prefer: "return=representation"
+          },
+          body: JSON.stringify({ model: key })
+        })
+        expect(await response.json()).toMatchObject({ id: documentedId, model: key })
+      }
+    })
+  })
+
   describe("our own client", () => {
     const key = { metricId: "allDevices", deviceId: documentedId }
 
@@ -235,4 +380,16 @@ describe.each(targets)("with $name", ({ kind, start }) => {
       await client.close()
     })
   })
+})
+
+it("Microsoft's JavaScript client iterates over all pages of a service that speaks https, unchanged", async () => {
+  await using folder = await temporaryFolder()
+  const store = `sqlite:${join(folder.path, "devices.sqlite")}` as const
+  const { url, close } = await startService({ ...defaultSettings, port: 0, fleet, store, tls: "auto" })
+  const script = join(import.meta.dirname, "examples/page-iterator.ts")
+  const env = { NODE_EXTRA_CA_CERTS: join(folder.path, "tls/localhost.pem") }
+  const run = promisify(execFile)
+  expect(await run(process.execPath, [script, url], { env })).toMatchObject({ stdout: `${fleet} devices\n` })
+  await expect(run(process.execPath, [script, url], { env: {} })).rejects.toMatchObject({ stdout: "" })
+  await close()
 })

@@ -52,7 +52,7 @@ export const running = async (
   child.stdout.on("data", (chunk) => (stdout += chunk))
   const stderr = text(child.stderr)
   await Promise.race([once(child.stdout, "data"), ended(child)])
-  const url = /^listening on (http:\S+)\n$/.exec(stdout)?.[1]
+  const url = /^listening on (https?:\S+)\n$/.exec(stdout)?.[1]
   if (url === undefined) throw new Error(`the service did not start: ${stdout}${await stderr}`)
   return {
     child,

@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFile, readdir, stat } from "node:fs/promises"
 import { connect } from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { text } from "node:stream/consumers"
 import type { Page, WholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
@@ -145,10 +147,78 @@ describe("the command", () => {
     expect(page["@odata.nextLink"]).toBeDefined()
     service.child.kill("SIGTERM")
     await ended(service.child)
-    await using again = await running(env, "start.ts")
+    const path = join(home.path, process.platform === "linux" ? "data/workanywhere" : "", "devices.sqlite")
+    const told = (await service.stderr).split("\n", 1)
+    if (process.platform === "linux") {
+      expect(told).toEqual([`wfa-api: the devices are in ${path}: a new file, with 1,000 devices made up`])
+      expect((await stat(dirname(path))).mode & 0o777).toBe(0o700)
+    }
+    await using again = await running({ ...env, WFA_FLEET: "5" }, "start.ts")
     expect(((await (await fetch(`${again.url}${devicesPath}?$top=1`)).json()) as Page<WholeDevice>).value[0]).toEqual(
       page.value[0]
     )
+    again.child.kill("SIGTERM")
+    await ended(again.child)
+    expect((await again.stderr).split("\n", 1)[0]).toMatch(
+      /^wfa-api: the devices are in .*: 1,000 devices from before; WFA_FLEET=5 did nothing, because it fills only an empty store$/
+    )
+  })
+
+  it("exits with 3 and names the folder when that of its store is not there, and makes none", options, async () => {
+    await using folder = await temporaryFolder()
+    const missing = join(folder.path, "no", "such")
+    const store = `sqlite:${join(missing, "devices.sqlite")}`
+    const expected = `cannot use the store ${store}: there is no folder ${missing}; make it, or correct WFA_STORE\n`
+    expect(await ran([], { WFA_STORE: store })).toEqual({ code: 3, stdout: "", stderr: `wfa-api: ${expected}` })
+    expect(await ran(["import", "-"], { WFA_STORE: store })).toEqual({
+      code: 3,
+      stdout: "",
+      stderr: `wfa-api: ${expected}`
+    })
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it(
+    "says which Node it needs to one that is too old, and loads nothing that such a one does not know",
+    options,
+    async () => {
+      const pretending = (version: string) =>
+        `data:text/javascript,import { syncBuiltinESMExports } from "node:module"; Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } }); syncBuiltinESMExports()`
+      const started = (version: string) =>
+        ended(
+          spawn(process.execPath, [
+            "--conditions=@workanywhere/source",
+            "--import",
+            pretending(version),
+            join(import.meta.dirname, "../src/main.ts"),
+            "--version"
+          ])
+        )
+      const [least = ""] = /\d+\.\d+/.exec(manifest.engines.node) ?? []
+      expect(await started(`${least}.0`)).toMatchObject({ code: 0 })
+      for (const version of ["20.20.2", "22.18.9"]) {
+        const child = spawn(process.execPath, [
+          "--import",
+          pretending(version),
+          join(import.meta.dirname, "../src/main.ts")
+        ])
+        const [stderr, { code }] = await Promise.all([text(child.stderr), ended(child)])
+        expect([stderr, code]).toEqual([`wfa-api: needs Node ${least} or later, and this is Node ${version}\n`, 3])
+      }
+      const main = await readFile(join(import.meta.dirname, "../src/main.ts"), "utf8")
+      expect(main.match(/^import .* from .*$/gm)).toEqual([
+        'import { argv, env, exit, stderr, versions } from "node:process"',
+        'import { exitCode } from "./exit.ts"'
+      ])
+    }
+  )
+
+  it("prints the help of an import by itself, and with the other help", options, async () => {
+    const { code, stdout, stderr } = await ran(["import", "--help"], { WFA_PORT: "wrong" })
+    expect([code, stderr]).toEqual([0, ""])
+    expect(stdout).toMatch(/^wfa-api import <file>\n\nPuts the devices/)
+    expect(stdout).not.toContain("WFA_PORT")
+    expect((await ran(["--help"])).stdout).toContain(stdout)
   })
 })
 

@@ -6,9 +6,9 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { httpServer, startService } from "../src/service.ts"
-import { defaultSettings } from "../src/settings/config.ts"
+import { defaultSettings, readSettings } from "../src/settings/config.ts"
 import { StartError } from "../src/settings/settings.ts"
-import { devicesPath, documentedId, openedApp } from "./opened.ts"
+import { devicesPath, documentedId, openedApp, temporaryFolder } from "./opened.ts"
 import { smallHeap } from "./process.ts"
 
 const started = async () => {
@@ -49,20 +49,48 @@ it.each(["package.json", "Dockerfile"])(
 
 it("is composed so that it may write nothing, gain no rights, and take no more than its share", async () => {
   const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
-  const api = compose.slice(compose.indexOf("  api:"), compose.indexOf("  postgres:\n    image"))
-  for (const wanted of [
-    "read_only: true",
-    "cap_drop: [ALL]",
-    'security_opt: ["no-new-privileges:true"]',
-    "mem_limit: 1g",
-    "pids_limit:",
-    "healthcheck:"
-  ]) {
-    expect(api).toContain(wanted)
+  const forms = [
+    compose.slice(compose.indexOf("  graph:"), compose.indexOf("  api:")),
+    compose.slice(compose.indexOf("  api:"), compose.indexOf("  postgres:\n    image"))
+  ]
+  for (const form of forms) {
+    for (const wanted of [
+      "read_only: true",
+      "cap_drop: [ALL]",
+      'security_opt: ["no-new-privileges:true"]',
+      "mem_limit: 1g",
+      "pids_limit:",
+      "healthcheck:"
+    ]) {
+      expect(form).toContain(wanted)
+    }
   }
   const dockerfile = await readFile(join(import.meta.dirname, "../../../Dockerfile"), "utf8")
   expect(dockerfile).toMatch(/^ARG BASE=node:[\w.-]+@sha256:[\da-f]{64}$/m)
   expect(dockerfile.match(/^FROM .*$/gm)).toEqual(["FROM ${BASE} AS build", "FROM ${BASE}"])
+})
+
+it("is composed in two forms whose settings fit: for a CI job without a tenant, and over PostgreSQL", async () => {
+  const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
+  const settingsOf = (form: string) =>
+    Object.fromEntries(
+      [...form.matchAll(/^      (WFA_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => [
+        name,
+        value.replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1")
+      ])
+    )
+  const graph = settingsOf(compose.slice(compose.indexOf("  graph:"), compose.indexOf("  api:")))
+  expect(readSettings({ WFA_HOST: "0.0.0.0", ...graph })).toMatchObject({
+    success: true,
+    data: { auth: "none", expose: "synthetic", store: "memory", fleet: 1_000 }
+  })
+  const api = settingsOf(compose.slice(compose.indexOf("  api:")))
+  const given = { WFA_AUDIENCE: "api://devices.example", WFA_TENANTS: "11111111-2222-3333-4444-555555555555" }
+  const image = { WFA_HOST: "0.0.0.0", WFA_AUTH: "entra" }
+  expect(readSettings({ ...image, ...api, ...given })).toMatchObject({ success: true, data: { publicUrl: undefined } })
+  expect(readSettings({ ...image, ...api })).toMatchObject({
+    problems: [expect.stringMatching(/^WFA_AUDIENCE/), expect.stringMatching(/^WFA_TENANTS/)]
+  })
 })
 
 describe("the service on a port", () => {
@@ -92,6 +120,34 @@ describe("the service on a port", () => {
 
   it("does not start where others could reach it without proving who they are", async () => {
     await expect(startService({ ...defaultSettings, host: "0.0.0.0", port: 0 })).rejects.toThrow(StartError)
+  })
+
+  it("lets others in without authentication where a setting says so, and over nothing but what is made up", async () => {
+    await using folder = await temporaryFolder()
+    const store = `sqlite:${join(folder.path, "devices.sqlite")}` as const
+    const exposed = { ...defaultSettings, host: "0.0.0.0", port: 0, fleet: 2, expose: "synthetic", store } as const
+    const first = await startService(exposed)
+    const { port } = new URL(first.url)
+    const answer = await raw(
+      `http://127.0.0.1:${port}`,
+      `GET ${devicesPath} HTTP/1.1\r\nHost: graph:4010\r\nConnection: close\r\n\r\n`
+    )
+    expect(answer).toMatch(/^HTTP\/1.1 200 /)
+    expect(answer).toContain(`"@odata.context":"http://graph:4010/beta/$metadata#`)
+    const foreign = await raw(
+      `http://127.0.0.1:${port}`,
+      `GET ${devicesPath} HTTP/1.1\r\nHost: graph:4010\r\nOrigin: http://evil.example\r\nConnection: close\r\n\r\n`
+    )
+    expect(foreign).toMatch(/^HTTP\/1.1 400 /)
+    await first.close()
+    await expect(startService(exposed)).rejects.toThrow(
+      new StartError(
+        `WFA_EXPOSE=synthetic lets everyone in: it is for a store that is empty at the start, and ${store} is not`
+      )
+    )
+    const inMemory = await startService({ ...exposed, store: "memory" })
+    expect((await fetch(`http://127.0.0.1:${new URL(inMemory.url).port}/readyz`)).status).toBe(200)
+    await inMemory.close()
   })
 
   it("refuses a body over 1 MiB, whether its length is declared or not, and goes on", async () => {

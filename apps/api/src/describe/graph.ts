@@ -58,6 +58,10 @@ export const parameters = ({ hasControls }: Described): Readonly<Record<string, 
     type: "string",
     pattern: "^[\\w.-]{1,64}$"
   }),
+  format: query("format", "What the body is, as `Accept` says it, and in place of that.", {
+    type: "string",
+    examples: ["json", "application/json;odata.metadata=none"]
+  }),
   prefer: header(
     "Prefer",
     "`odata.maxpagesize=<n>`, `include-unknown-enum-members`, `return=minimal` or `return=representation`, comma separated, each where it has a meaning; others are ignored. `Preference-Applied` says which were followed.",
@@ -91,25 +95,42 @@ const select = (names: ReadonlyArray<string>): Schema =>
     { style: "form", explode: false }
   )
 
-const deviceQuery: ReadonlyArray<Schema> = [
-  select(propertyNames),
+/** What a list takes besides a filter. */
+const listQuery = (names: ReadonlyArray<string>, order: string): ReadonlyArray<Schema> => [
+  select(names),
   query(
     "orderby",
     "Properties, each with `asc` or `desc`; an enum goes by Graph's number, null is first when ascending, and the id decides between equals.",
-    { type: "string", maxLength: longestOrder, examples: ["windowsScore desc,deviceName"] }
+    { type: "string", maxLength: longestOrder, examples: [order] }
   ),
-  query("skip", "How many devices are left out.", { type: "integer", minimum: 0 }),
+  query("skip", "How many are left out.", { type: "integer", minimum: 0 }),
   query("count", "Whether the page tells the number of all matches.", { type: "boolean" }),
   parameterRef("top"),
   parameterRef("skiptoken"),
   parameterRef("prefer")
 ]
 
-const filter = query(
-  "filter",
-  `\`eq ne gt ge lt le in\`, \`and or not\`, parentheses, \`${filterFunctions.join(" ")}\`, null.`,
-  { type: "string", maxLength: longestFilter, examples: ["upgradeEligibility eq 'notCapable'"] }
-)
+const deviceOrder = "windowsScore desc,deviceName"
+const modelOrder = "modelDeviceCount desc"
+
+const deviceExample = "upgradeEligibility eq 'notCapable'"
+const modelExample = "modelDeviceCount ge 10"
+
+const filter = (example: string): Schema =>
+  query("filter", `\`eq ne gt ge lt le in\`, \`and or not\`, parentheses, \`${filterFunctions.join(" ")}\`, null.`, {
+    type: "string",
+    maxLength: longestFilter,
+    examples: [example]
+  })
+
+/** What a count is answered with. */
+const theNumber = (...headers: ReadonlyArray<string>): Readonly<Record<string, Answer>> => ({
+  "200": {
+    description: "The number alone.",
+    content: { "text/plain": { schema: { type: "integer", minimum: 0 } } },
+    headers
+  }
+})
 
 const metric = parameterRef("metricId")
 const prefer = parameterRef("prefer")
@@ -213,6 +234,9 @@ const descriptions = (described: Described): Descriptions => {
         errors: [409, 413, 507]
       }
     },
+    metricsCount: {
+      GET: { ...ofMetric, summary: "Count metrics", answers: theNumber(), errors: [415] }
+    },
     metric: {
       GET: {
         ...ofMetric,
@@ -249,7 +273,7 @@ const descriptions = (described: Described): Descriptions => {
       GET: {
         ...ofDevice,
         summary: "List devices",
-        parameters: [metric, filter, ...deviceQuery],
+        parameters: [metric, filter(deviceExample), ...listQuery(propertyNames, deviceOrder)],
         answers: {
           "200": { description: "A page.", content: json(schemaRef("DevicePage")), headers: ["Preference-Applied"] }
         },
@@ -268,14 +292,8 @@ const descriptions = (described: Described): Descriptions => {
       GET: {
         ...ofDevice,
         summary: "Count devices",
-        parameters: [metric, filter, prefer],
-        answers: {
-          "200": {
-            description: "The number alone.",
-            content: { "text/plain": { schema: { type: "integer", minimum: 0 } } },
-            headers: ["Preference-Applied"]
-          }
-        },
+        parameters: [metric, filter(deviceExample), prefer],
+        answers: theNumber("Preference-Applied"),
         errors: [404, 415]
       }
     },
@@ -357,7 +375,7 @@ const descriptions = (described: Described): Descriptions => {
       GET: {
         ...ofReport,
         summary: "Scores by manufacturer and model",
-        parameters: [select(reportProperties[modelType]), parameterRef("top"), parameterRef("skiptoken"), prefer],
+        parameters: [filter(modelExample), ...listQuery(reportProperties[modelType], modelOrder)],
         answers: {
           "200": {
             description: "A page.",
@@ -365,6 +383,15 @@ const descriptions = (described: Described): Descriptions => {
             headers: ["Preference-Applied"]
           }
         }
+      }
+    },
+    modelsCount: {
+      GET: {
+        ...ofReport,
+        summary: "Count models",
+        parameters: [filter(modelExample), prefer],
+        answers: theNumber("Preference-Applied"),
+        errors: [415]
       }
     },
     model: {
@@ -385,7 +412,7 @@ const descriptions = (described: Described): Descriptions => {
       GET: {
         ...ofReport,
         summary: "Summarize the fleet",
-        description: "A function: also with `microsoft.graph.` before its name, and with `()` behind it.",
+        description: "A function: also with `microsoft.graph.` or `graph.` before its name, and with `()` behind it.",
         parameters: [select(reportProperties[summaryType])],
         answers: {
           "200": {

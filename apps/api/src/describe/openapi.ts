@@ -196,7 +196,11 @@ export const openApiDocument = (described: Described): Fields => {
     errors: [400, ...admitted, ...passedOn, 414, 429, 500, 503, 504],
     ...(isGateway ? { otherErrors: "UpstreamError" } : {}),
     security: securityOf(described),
-    parameters: [clientRequestId, ...(hasControls ? [{ $ref: "#/components/parameters/profile" }] : [])]
+    parameters: [
+      clientRequestId,
+      { $ref: "#/components/parameters/format" },
+      ...(hasControls ? [{ $ref: "#/components/parameters/profile" }] : [])
+    ]
   }
   const open: Part = {
     errors: [400, 414, 500],

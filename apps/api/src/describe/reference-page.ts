@@ -10,26 +10,27 @@ export type ReferencePageFile = (typeof referencePageFiles)[number]
 /** The files that come from Swagger UI. */
 export const swaggerUiFiles = ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"] as const
 
-const page = `<!doctype html>
+/** `base` is what stands before all paths where a proxy has put the service below one; elsewhere it is empty. */
+const page = (base: string): string => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>workanywhere: HTTP reference</title>
     <link rel="icon" href="data:," />
-    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+    <link rel="stylesheet" href="${base}/docs/swagger-ui.css" />
   </head>
   <body>
-    <div id="reference"><p>The reference needs a script of this service; <a href="/openapi.json">the document itself</a> does not.</p></div>
-    <script src="/docs/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
+    <div id="reference"><p>The reference needs a script of this service; <a href="${base}/openapi.json">the document itself</a> does not.</p></div>
+    <script src="${base}/docs/swagger-ui-bundle.js"></script>
+    <script src="${base}/docs/start.js"></script>
   </body>
 </html>
 `
 
 // Without `validatorUrl`, the document is sent to nobody.
-const start = `SwaggerUIBundle({
-  url: "/openapi.json",
+const start = (base: string): string => `SwaggerUIBundle({
+  url: "${base}/openapi.json",
   dom_id: "#reference",
   validatorUrl: null,
   deepLinking: true,
@@ -79,10 +80,11 @@ const headers = (contentType: string): Readonly<Record<string, string>> => ({
 })
 
 /** The page on which people read what the service serves, and try it. */
-export const referencePage = (): Response => new Response(page, { headers: headers("text/html; charset=utf-8") })
+export const referencePage = (base: string): Response =>
+  new Response(page(base), { headers: headers("text/html; charset=utf-8") })
 
 /** A file of the reference page. */
-export const referencePageFile = async (file: ReferencePageFile): Promise<Response> => {
-  const content = file === "start.js" ? start : await readFile(fileURLToPath(addressOf(file)))
+export const referencePageFile = async (file: ReferencePageFile, base: string): Promise<Response> => {
+  const content = file === "start.js" ? start(base) : await readFile(fileURLToPath(addressOf(file)))
   return new Response(content, { headers: headers(types[file]) })
 }

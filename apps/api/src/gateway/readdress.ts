@@ -13,10 +13,10 @@ const isLink = /@(?:odata\.)?(?:nextLink|deltaLink)$/i
 const badLink = (message: string): ApiError =>
   new ApiError("badGateway", `The upstream's answer cannot be passed on: ${message}`)
 
-/** Gives the addresses in bodies of an upstream the origin under which the gateway itself was asked. */
+/** Gives the addresses in bodies of an upstream the root under which the gateway itself was asked. */
 export const readdressing = (c: Context<Env>, upstream: string) => {
-  const own = originOf(c.req.url)
-  const asked = `${upstream}${c.req.url.slice(own.length)}`
+  const own = c.get("root")
+  const asked = `${upstream}${c.req.url.slice(originOf(c.req.url).length)}`
 
   /** The same place here; made of what `URL` reads, because a caller's client may read the text as it came otherwise. */
   const here = ({ hash, origin, pathname, search }: URL): string | undefined =>

@@ -3,6 +3,7 @@ import type { Answered } from "@workanywhere/graph-client"
 import type { Context } from "hono"
 import { includeUnknownMembers, preferencesOf } from "../graph/preferences.ts"
 import type { Env } from "../http/env.ts"
+import { acceptOf } from "../http/request-target.ts"
 
 /** What stands in an address in place of the names. */
 export type Keys = Readonly<Record<string, string>>
@@ -26,7 +27,7 @@ const present = (values: Readonly<Record<string, string | undefined>>): Readonly
  * which needs one.
  */
 export const passedHeaders = (c: Context<Env>): Readonly<Record<string, string>> => {
-  const accept = c.req.header("accept")
+  const accept = acceptOf(c)
   const preferences = preferencesOf(c.req.header("prefer"))
   const size = preferences.get("maxpagesize") ?? ""
   const prefer = [

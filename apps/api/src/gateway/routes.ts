@@ -3,14 +3,12 @@ import { parseDeviceUpdate } from "@workanywhere/domain"
 import type { Answered } from "@workanywhere/graph-client"
 import { type Context, Hono } from "hono"
 import { longestUrl, metricsPath } from "../graph/address.ts"
-import { rootOf } from "../http/request-target.ts"
-import { acceptsText } from "../graph/content-type.ts"
 import { filterOf } from "../graph/device-filter.ts"
 import { deviceOrder } from "../graph/device-order.ts"
 import { isStanding, parseMetric, selectable } from "../graph/metric.ts"
 import { preferencesOf } from "../graph/preferences.ts"
 import { countWanted, pageSize, queryOf, queryOptions, selectedProperties, skippedRows } from "../graph/query.ts"
-import { modelType, readinessType, selectedOf, summaryType } from "../graph/report.ts"
+import { modelFilterOf, modelOrder, modelType, readinessType, selectedOf, summaryType } from "../graph/report.ts"
 import { ApiError } from "../http/api-error.ts"
 import type { Backend } from "../http/backend.ts"
 import { batchRoutes } from "../http/batch.ts"
@@ -18,6 +16,7 @@ import { jsonBody, newDeviceIn } from "../http/body.ts"
 import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
 import type { Env } from "../http/env.ts"
 import { answer, reply } from "../http/reply.ts"
+import { requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, otherMethodsOfMetric, patternOf, standingStays } from "../http/router.ts"
 import { serviceRoutes } from "../http/service-document.ts"
 import type { UpstreamRoute } from "../settings/upstream.ts"
@@ -100,6 +99,21 @@ export const gatewayBackend = (
       })
     }
 
+    const count = async (c: Context<Env>, address: GraphRouteName, keys: Keys): Promise<Response> => {
+      requireTextAccepted(c)
+      const answered = await get(c, address, keys, { ...passedHeaders(c), accept: "text/plain" })
+      // In a batch it is a text.
+      const total = /^\d+$/.test(String(answered.body)) ? Number(answered.body) : undefined
+      if (total === undefined) {
+        throw new ApiError("badGateway", "The upstream's answer cannot be passed on: it is no number.")
+      }
+      const applied = appliedIn(answered)
+      return reply(c, 200, total, {
+        "content-type": "text/plain",
+        ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
+      })
+    }
+
     return new Hono<Env>()
       .get(patternOf("metrics"), async (c) => {
         requireAllowed("metrics")
@@ -115,6 +129,13 @@ export const gatewayBackend = (
         return created(c, newAddress(c, version, answered, metricsPath), entityOf(c, answered))
       })
       .all(patternOf("metrics"), otherMethods("metrics"))
+
+      .get(patternOf("metricsCount"), async (c) => {
+        requireAllowed("metrics")
+        queryOptions(c.req.url, ["format"])
+        return count(c, "metricsCount", {})
+      })
+      .all(patternOf("metricsCount"), otherMethods("metricsCount"))
 
       .get(patternOf("metric"), async (c) => {
         requireAllowed("metric")
@@ -141,11 +162,11 @@ export const gatewayBackend = (
 
       .get(patternOf("devices"), async (c) => {
         requireAllowed("devices")
-        const { count, filter, orderby, select } = pageOptions(c, ["count", "filter", "orderby"])
+        const { count: wanted, filter, orderby, select } = pageOptions(c, ["count", "filter", "orderby"])
         selectedProperties(select)
         filterOf(filter, preferencesOf(c.req.header("prefer")))
         deviceOrder(orderby)
-        countWanted(count)
+        countWanted(wanted)
         return list(c, "devices", c.req.param())
       })
       .post(patternOf("devices"), async (c) => {
@@ -162,22 +183,8 @@ export const gatewayBackend = (
 
       .get(patternOf("count"), async (c) => {
         requireAllowed("count")
-        filterOf(queryOptions(c.req.url, ["filter"]).filter, preferencesOf(c.req.header("prefer")))
-        if (!acceptsText(c.req.header("accept"))) {
-          throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
-        }
-        const headers = { ...passedHeaders(c), accept: "text/plain" }
-        const answered = await get(c, "count", c.req.param(), headers)
-        // In a batch it is a text.
-        const total = /^\d+$/.test(String(answered.body)) ? Number(answered.body) : undefined
-        if (total === undefined) {
-          throw new ApiError("badGateway", "The upstream's answer cannot be passed on: it is no number.")
-        }
-        const applied = appliedIn(answered)
-        return reply(c, 200, total, {
-          "content-type": "text/plain",
-          ...(applied.length === 0 ? {} : { "preference-applied": applied.join(", ") })
-        })
+        filterOf(queryOptions(c.req.url, ["filter", "format"]).filter, preferencesOf(c.req.header("prefer")))
+        return count(c, "count", c.req.param())
       })
       .all(patternOf("count"), otherMethods("count"))
 
@@ -214,10 +221,21 @@ export const gatewayBackend = (
 
       .get(patternOf("models"), async (c) => {
         requireAllowed("models")
-        selectedOf(pageOptions(c, []).select, modelType)
+        const { count: wanted, filter, orderby, select } = pageOptions(c, ["count", "filter", "orderby"])
+        selectedOf(select, modelType)
+        modelFilterOf(filter, preferencesOf(c.req.header("prefer")))
+        modelOrder(orderby)
+        countWanted(wanted)
         return list(c, "models", {})
       })
       .all(patternOf("models"), otherMethods("models"))
+
+      .get(patternOf("modelsCount"), async (c) => {
+        requireAllowed("models")
+        modelFilterOf(queryOptions(c.req.url, ["filter", "format"]).filter, preferencesOf(c.req.header("prefer")))
+        return count(c, "modelsCount", {})
+      })
+      .all(patternOf("modelsCount"), otherMethods("modelsCount"))
 
       .get(patternOf("model"), async (c) => {
         requireAllowed("models")

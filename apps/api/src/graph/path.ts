@@ -2,7 +2,7 @@ import { type GraphVersion, type Route, type RouteName, routeNames, routes } fro
 import { getPath } from "hono/utils/url"
 
 /** What the service has besides Graph, for people and machines that look at the service itself. */
-const ownPaths = ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/{file}", "/metrics"] as const
+const ownPaths = ["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/{file}", "/metrics"] as const
 
 /** A place in the tree of what is addressed: what may follow it by name, and what follows it as a key. */
 interface Place {
@@ -15,9 +15,11 @@ interface Place {
 
 const newPlace = (): Place => ({ segments: new Map() })
 
-/** The ways to call a function without parameters: with its namespace or without, with `()` or without. */
+/** The ways to call a function without parameters: with its namespace, the alias of that or neither, with `()` or without. */
 const spellingsOf = (name: string, isFunction: boolean): ReadonlyArray<string> =>
-  isFunction ? [name, `${name}()`, `microsoft.graph.${name}`, `microsoft.graph.${name}()`] : [name]
+  isFunction
+    ? [name, `graph.${name}`, `microsoft.graph.${name}`].flatMap((spelling) => [spelling, `${spelling}()`])
+    : [name]
 
 /** The place of a template below another one, made where it is not there. */
 const placeAt = (start: Place, template: string, isFunction = false): Place => {
@@ -53,11 +55,26 @@ const decoded = (text: string): string => {
   }
 }
 
-/** The key in `('key')` or `(key)`; a quote inside a quoted key is doubled. */
-const keyIn = (parentheses: string): string => {
+/**
+ * The key in `('key')`, `(id='key')` or `(key)`; a quote inside a quoted key is doubled. `undefined` where another property
+ * is named, which is the key of nothing.
+ */
+const keyIn = (parentheses: string): string | undefined => {
   const inside = parentheses.slice(1, -1).trim()
-  return /^'.*'$/s.test(inside) ? inside.slice(1, -1).replaceAll("''", "'") : inside
+  const [, name, text] = /^(?:(\w+)\s*=\s*)?'(.*)'$/s.exec(inside) ?? []
+  if (text === undefined) return inside
+  return name === undefined || name === "id" ? text.replaceAll("''", "'") : undefined
 }
+
+/**
+ * Names that OData has for what follows a collection, and the types that it may be cast to: they are no keys, though one
+ * may be called so, and then stands in parentheses. Those that are served stand in the tree and are found before.
+ */
+const reservedName =
+  /^(?:\$(?:all|batch|count|crossjoin|each|entity|filter|it|links|metadata|query|ref|root|value)(?:\(.*\))?|(?:microsoft\.)?graph\.[a-z_]\w*(?:\(.*\))?)$/i
+
+/** Whether a segment is one of OData's names or a cast to a type, and no key. */
+export const isReserved = (segment: string): boolean => reservedName.test(segment)
 
 /** Where a path leads, spelled the one way the routes have; or the first segment that leads nowhere. */
 type Walk =
@@ -72,19 +89,21 @@ const follow = (path: string, start: Place, startPath: string): Walk => {
   let place = start
   let canonical = startPath
   for (const raw of path.split("/")) {
+    // Two slashes, as of a root that ends with one and a path that begins with one, are one.
+    if (raw === "") continue
     const segment = decoded(raw)
     const parenthesis = segment.indexOf("(")
     const plain = place.segments.get(segment.toLowerCase())
     if (plain !== undefined) {
       canonical += `/${plain[0]}`
       place = plain[1]
-    } else if (place.key !== undefined && segment !== "") {
+    } else if (place.key !== undefined && !isReserved(segment)) {
       canonical += `/${encodeURIComponent(segment)}`
       place = place.key
     } else if (parenthesis > 0 && segment.endsWith(")")) {
       const owner = place.segments.get(segment.slice(0, parenthesis).toLowerCase())
       const key = keyIn(segment.slice(parenthesis))
-      if (owner?.[1].key === undefined || key === "") return { found: false, segment }
+      if (owner?.[1].key === undefined || key === undefined || key === "") return { found: false, segment }
       canonical += `/${owner[0]}/${encodeURIComponent(key)}`
       place = owner[1].key
     } else return { found: false, segment }
@@ -108,11 +127,15 @@ const walk = (path: string): Walk => {
   return lastWalk.found ? follow(inner.slice(end + 1), lastWalk.place, lastWalk.path) : lastWalk
 }
 
-/** The path of a request as the routes spell it; one that leads nowhere stays as it is, and no route has it. */
+/**
+ * The path of a request as the routes spell it; one that leads nowhere stays as it is, and no route of Graph has it: a slash
+ * at its end keeps what is no key from being taken for one.
+ */
 export const odataPath = (request: Request): string => {
   const path = getPath(request)
   const end = walk(path)
-  return end.found ? end.path : path
+  if (end.found) return end.path || "/"
+  return isReserved(end.segment) && !path.endsWith("/") ? `${path}/` : path
 }
 
 /** The first segment of a path that leads nowhere; `undefined` when the path is that of a resource. */
@@ -138,6 +161,7 @@ export interface Addressed {
  */
 export const addressed = (path: string): Addressed | undefined => {
   const [, root = "", ...parts] = path.split("/")
+  if (path.endsWith("/")) return undefined
   if (root !== "beta" && root !== "v1.0") return undefined
   let place: Place | undefined = version
   for (const part of parts) if (part !== "") place = place?.segments.get(part.toLowerCase())?.[1] ?? place?.key

@@ -26,7 +26,7 @@ const systemOptions = [
 ] as const
 
 /** A query option of OData that some route serves. */
-export type ServedOption = "count" | "filter" | "orderby" | "select" | "skip" | "skiptoken" | "top"
+export type ServedOption = "count" | "filter" | "format" | "orderby" | "select" | "skip" | "skiptoken" | "top"
 
 /** The served options that a request has, as text. */
 export type QueryOptions = { readonly [Name in ServedOption]?: string }
@@ -49,7 +49,8 @@ const systemOption = (name: string): string | undefined => {
 
 /**
  * The query options of a request. Options that are not OData's, such as `dtFilter` or one without a name, are ignored;
- * OData's that the route does not serve are refused, because leaving one out would give a wrong answer.
+ * OData's that the route does not serve are refused, because leaving one out would give a wrong answer. `$format` may say
+ * everywhere what `Accept` says; a route with more to give than JSON serves it by itself.
  */
 export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): QueryOptions => {
   const query = queryOf(url)
@@ -58,15 +59,27 @@ export const queryOptions = (url: string, served: ReadonlyArray<ServedOption>): 
   for (const [name, value] of new URLSearchParams(query)) {
     const option = systemOption(name)
     if (option === undefined) continue
-    const known = served.find((one) => one === option)
+    const known = [...served, "format" as const].find((one) => one === option)
     if (known === undefined) {
       throw new QueryFault(`The query option '$${option.slice(0, 60)}' is not supported on this resource.`)
     }
     if (options[known] !== undefined) throw new QueryFault(`The query option '$${known}' is given twice.`)
     options[known] = value
   }
+  const { format } = options
+  if (format !== undefined && !served.includes("format")) requireFormat(format, "json")
   return options
 }
+
+/** Fails when `$format` asks for something else than what a route gives. */
+export const requireFormat = (format: string | undefined, given: "json" | "xml"): void => {
+  if (format === undefined || format.split(";", 1)[0]?.trim().toLowerCase().replace("application/", "") === given)
+    return
+  throw new QueryFault(`The query option '$format' asks for what is not served here; there is '${given}'.`)
+}
+
+/** The media type that a `$format` means, as `Accept` would name it. */
+export const mediaTypeOf = (format: string): string => (format.includes("/") ? format : `application/${format}`)
 
 /** The longest `$select`, in characters. */
 export const longestSelect = 4_096

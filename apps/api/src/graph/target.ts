@@ -29,7 +29,7 @@ export const placeOf = (path: string): Pick<RouteTarget, "route" | "metricId" | 
 }
 
 /** The value of a query option that is given in any case, with or without its `$`. */
-export const optionIn = (url: string, option: "select" | "skiptoken" | "top"): string | undefined => {
+export const optionIn = (url: string, option: "format" | "select" | "skiptoken" | "top"): string | undefined => {
   const start = url.indexOf("?")
   if (start === -1) return undefined
   for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {

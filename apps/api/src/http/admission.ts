@@ -1,48 +1,53 @@
 import { type Permission, methodsOf, permissionsFor, routeNames } from "@workanywhere/domain"
 import type { Context } from "hono"
-import { longestUrl } from "../graph/address.ts"
+import { longestUrl, originOf } from "../graph/address.ts"
 import { type Addressed, addressed, isOwnPath, unknownSegment } from "../graph/path.ts"
 import { isLoopbackUrl } from "../settings/loopback.ts"
 import { ApiError } from "./api-error.ts"
 import type { Authentication } from "./auth.ts"
 import type { Env } from "./env.ts"
+import { type Reach, incomingOf, isPlainRoot, straight } from "./reach.ts"
 import { noRoute } from "./router.ts"
 
-// A URL may have more in its host, such as quotes; but the links of answers begin with it.
-const plainRoot = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\//
+/** Whether a request came over the network. */
+const isFromOutside = (c: Context<Env>): boolean => incomingOf(c) !== undefined
 
-/** Whether a request came over the network; one that the app is called with has nothing to come from. */
-const isFromOutside = (c: Context<Env>): boolean => (c.env as Env["Bindings"] | undefined)?.incoming !== undefined
+const notByThisName = (): ApiError =>
+  new ApiError(
+    "BadRequest",
+    "Without authentication this service answers only under a loopback name: 127.0.0.1, [::1] or localhost; or under that of WFA_PUBLIC_URL."
+  )
 
 /**
  * Refuses names that are not those of this machine. A page in a browser can give its own name the address of this
  * machine, or send what needs no reading of the answer; the browser then says in `Host` by what name it came, and in
  * `Origin` from which page.
  */
-const guardRoot = (isOpen: boolean): ((c: Context<Env>) => void) => {
+const guardRoot = (isOpen: boolean, { publicUrl, trustedProxies }: Reach): ((c: Context<Env>) => void) => {
   // Nearly all requests come under one name; to take it apart each time would cost as much as to find a device.
   let rootBefore: string | undefined
+  const isOurs = (root: string): boolean =>
+    isLoopbackUrl(root) || (publicUrl !== undefined && new URL(root).host === new URL(publicUrl).host)
   return (c) => {
-    const root = c.req.url.slice(0, c.req.url.indexOf("/", "https://".length) + 1)
+    const root = originOf(c.req.url)
+    if (isOpen && trustedProxies.length > 0 && isFromOutside(c) && !isOurs(c.get("root"))) throw notByThisName()
     if (root === rootBefore) return
-    // What only looks like an address of digits, such as 256.1.1.1, no URL can hold.
-    if (!plainRoot.test(root) || !URL.canParse(root))
-      throw new ApiError("BadRequest", "The Host header does not name a host.")
-    if (isOpen && isFromOutside(c) && !isLoopbackUrl(root)) {
-      throw new ApiError(
-        "BadRequest",
-        "Without authentication this service answers only under a loopback name: 127.0.0.1, [::1] or localhost."
-      )
-    }
+    if (!isPlainRoot(root)) throw new ApiError("BadRequest", "The Host header does not name a host.")
+    if (isOpen && isFromOutside(c) && !isOurs(root)) throw notByThisName()
     // What the app is called with may have any name, which says nothing about the next request from outside.
     if (!isOpen || isFromOutside(c)) rootBefore = root
   }
 }
 
-const refuseForeignPage = (c: Context<Env>): void => {
-  const origin = c.req.header("origin")
-  if (origin !== undefined && isFromOutside(c) && !isLoopbackUrl(origin)) {
-    throw new ApiError("BadRequest", "Without authentication this service answers no pages of other sites.")
+const foreignPageRefusal = ({ publicUrl, cors }: Reach): ((c: Context<Env>) => void) => {
+  const known = new Set([...cors, ...(publicUrl === undefined ? [] : [new URL(publicUrl).origin])])
+  return (c) => {
+    const origin = c.req.header("origin")
+    if (origin === undefined || !isFromOutside(c) || isLoopbackUrl(origin) || known.has(origin)) return
+    throw new ApiError(
+      "BadRequest",
+      "Without authentication this service answers no pages of other sites but those of WFA_CORS."
+    )
   }
 }
 
@@ -90,9 +95,11 @@ const authorizeUnlessNowhere = async (c: Context<Env>, known: Authentication): P
 
 /** Fails with what a request lacks to be let through to the routes. */
 export const admission = (
-  authentication: Authentication | undefined
+  authentication: Authentication | undefined,
+  reach: Reach = straight
 ): ((c: Context<Env>) => Promise<void> | undefined) => {
-  const refuseForeignRoot = guardRoot(authentication === undefined)
+  const refuseForeignRoot = guardRoot(authentication === undefined && reach.expose === "off", reach)
+  const refuseForeignPage = foreignPageRefusal(reach)
 
   return (c) => {
     if (c.req.url.length > longestUrl) {

@@ -2,7 +2,7 @@ import type { GraphVersion } from "@workanywhere/domain"
 import type { GraphErrorDetail } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import * as z from "zod"
-import { rootOf } from "./request-target.ts"
+import { askedRootOf } from "./request-target.ts"
 import { longestUrl } from "../graph/address.ts"
 import { addressed, odataPath } from "../graph/path.ts"
 import { queryOptions } from "../graph/query.ts"
@@ -261,7 +261,7 @@ export const batchRoutes = (
       const message = `The URL is longer than the ${longestUrl} characters that are accepted.`
       return renderError(c, new ApiError("uriTooLong", message))
     }
-    const root = new URL(`${rootOf(c, version)}/`)
+    const root = new URL(`${askedRootOf(c, version)}/`)
     const url = new URL(root.href + item.url.replace(/^\//, ""))
     // Dots in an address must not lead out of the version, and a batch holds no batches.
     if (!url.href.startsWith(root.href)) {

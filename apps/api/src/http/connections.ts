@@ -1,5 +1,9 @@
-import type { RequestListener, Server } from "node:http"
+import type { RequestListener, Server as HttpServer } from "node:http"
+import { Server as HttpsServer } from "node:https"
 import type { Socket } from "node:net"
+
+/** A server that speaks HTTP, by itself or inside TLS. */
+export type Server = HttpServer | HttpsServer
 
 /** What callers can hold of a server by its connections. */
 export interface ConnectionLimits {
@@ -75,7 +79,9 @@ const lookMillis = 250
 
 const mebibyte = 1_048_576
 
-const refuse = (socket: Socket, message: string): void => {
+/** Inside TLS nothing can be said before hands were shaken, which costs more than all else: there the connection ends. */
+const refuse = (socket: Socket, isTls: boolean, message: string): void => {
+  if (isTls) return void socket.destroy()
   const body = errorBody(message)
   const head = Object.entries(headersOf(body)).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`HTTP/1.1 503 Service Unavailable\r\n${head.join("")}\r\n${body}`)
@@ -86,20 +92,30 @@ const refuse = (socket: Socket, message: string): void => {
 export const limitConnections = (server: Server, limits: ConnectionLimits): void => {
   const open = new Map<Socket, Seen>()
   const byNetwork = new Map<string, number>()
+  const isTls = server instanceof HttpsServer
+  let connections = 0
 
-  server.on("connection", (socket) => {
+  const watch = (socket: Socket): void => {
+    open.set(socket, { unreadSince: undefined })
+    socket.once("close", () => open.delete(socket))
+  }
+  // Inside TLS, what is not read yet waits in a socket of its own around the one of the connection.
+  if (isTls) server.on("secureConnection", watch)
+
+  server.on("connection", (socket: Socket) => {
     const network = networkOf(socket.remoteAddress ?? "")
     const ofNetwork = byNetwork.get(network) ?? 0
-    if (open.size >= limits.connections) {
-      return refuse(socket, `All of the ${limits.connections} connections that are served are taken.`)
+    if (connections >= limits.connections) {
+      return refuse(socket, isTls, `All of the ${limits.connections} connections that are served are taken.`)
     }
     if (ofNetwork >= limits.connectionsOfAddress) {
-      return refuse(socket, `All of the ${limits.connectionsOfAddress} connections of one address are taken.`)
+      return refuse(socket, isTls, `All of the ${limits.connectionsOfAddress} connections of one address are taken.`)
     }
-    open.set(socket, { unreadSince: undefined })
+    if (!isTls) watch(socket)
+    connections += 1
     byNetwork.set(network, ofNetwork + 1)
     socket.once("close", () => {
-      open.delete(socket)
+      connections -= 1
       const left = (byNetwork.get(network) ?? 1) - 1
       if (left === 0) byNetwork.delete(network)
       else byNetwork.set(network, left)

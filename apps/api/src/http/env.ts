@@ -9,6 +9,8 @@ export interface RequestFacts {
   readonly requestId: string
   /** The caller's own id, or ours when it sent none that is fit to be echoed. */
   readonly clientRequestId: string
+  /** The root that the caller knows the service by, without a slash at its end. */
+  readonly root: string
   /** Whose rows the request sees. */
   readonly tenant: string
   /** Client id of the app that sends it; `local` while nobody has to prove who they are. */

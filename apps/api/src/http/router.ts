@@ -4,7 +4,7 @@ import type { Result, Router } from "hono/router"
 import { RegExpRouter } from "hono/router/reg-exp-router"
 import { TrieRouter } from "hono/router/trie-router"
 import { isStanding } from "../graph/metric.ts"
-import { unknownSegment } from "../graph/path.ts"
+import { isReserved, unknownSegment } from "../graph/path.ts"
 import { ApiError } from "./api-error.ts"
 import type { Env } from "./env.ts"
 
@@ -57,10 +57,11 @@ export const otherMethodsOfMetric: Handler<Env, PatternOf<(typeof routes)["metri
 /** No route has the path, or none has it for the method. */
 export const noRoute = (path: string): ApiError => {
   const segment = unknownSegment(path)
+  if (segment === undefined) return new ApiError("BadRequest", "No OData route is served for this path and method.")
   return new ApiError(
     "BadRequest",
-    segment === undefined
-      ? "No OData route is served for this path and method."
+    isReserved(segment)
+      ? `This resource has nothing for the segment '${segment.slice(0, 120)}', which is one of OData's own names or a cast to a type.`
       : `Resource not found for the segment '${segment}'.`
   )
 }

@@ -2,7 +2,7 @@ import type { GraphVersion } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import { rootOf } from "./request-target.ts"
 import { metadataDocument } from "../graph/csdl.ts"
-import { queryOptions } from "../graph/query.ts"
+import { queryOptions, requireFormat } from "../graph/query.ts"
 import type { Env } from "./env.ts"
 import { answer, reply } from "./reply.ts"
 import { otherMethods, patternOf } from "./router.ts"
@@ -23,7 +23,7 @@ export const serviceRoutes = (version: GraphVersion): Hono<Env> => {
     .all(patternOf("serviceDocument"), otherMethods("serviceDocument"))
 
     .get(patternOf("metadata"), (c) => {
-      queryOptions(c.req.url, [])
+      requireFormat(queryOptions(c.req.url, ["format"]).format, "xml")
       return answer(c, 200, metadata, { "content-type": "application/xml" })
     })
     .all(patternOf("metadata"), otherMethods("metadata"))

@@ -7,6 +7,8 @@ import { type Env, sharedTenant } from "../http/env.ts"
 import { type Log, silent } from "../http/observation.ts"
 import { serviceRoutes } from "../http/service-document.ts"
 import type { DeviceStore } from "../store/device-store.ts"
+import { longWork } from "../store/long-work.ts"
+import { standardQueryLimitMillis } from "../store/open-database.ts"
 import { deviceRoutes } from "./devices.ts"
 import { contentEtag, noEtag } from "./etag.ts"
 import { sharedFigures } from "./figures.ts"
@@ -33,13 +35,15 @@ const readsAtOnce = 4
 export const storeBackend = ({ store, log = silent, etag = false }: StoreBackendOptions): Backend => {
   // For both versions: they count the same.
   const figuresOf = sharedFigures(store)
+  // Over rows in memory, of which no more are held than there are: nobody is refused a place.
+  const work = longWork(standardQueryLimitMillis, { mostScans: Infinity, mostScansOfOne: Infinity })
   return {
     routes: (version, dispatch) =>
       new Hono<Env>()
         .route("/", serviceRoutes(version))
         .route("/", metricRoutes(version, store))
         .route("/", deviceRoutes(version, store, etag ? contentEtag : noEtag))
-        .route("/", reportRoutes(version, store, figuresOf))
+        .route("/", reportRoutes(version, store, figuresOf, work))
         .route(
           "/",
           batchRoutes(version, () => dispatch, readsAtOnce)

@@ -10,8 +10,7 @@ import {
 } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import { metricsPath } from "../graph/address.ts"
-import { rootOf } from "../http/request-target.ts"
-import { acceptedOf, acceptsText, jsonType } from "../graph/content-type.ts"
+import { acceptedOf, jsonType } from "../graph/content-type.ts"
 import { type Writing, isAsStored, writtenDevice } from "../graph/written-device.ts"
 import { filterOf } from "../graph/device-filter.ts"
 import { deviceOrder, positionOf } from "../graph/device-order.ts"
@@ -32,6 +31,7 @@ import { jsonBody, newDeviceIn } from "../http/body.ts"
 import { type Entity, changed, created, deleted, found } from "../http/entity.ts"
 import type { Env } from "../http/env.ts"
 import { reply, replyJson } from "../http/reply.ts"
+import { acceptOf, addressOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, patternOf } from "../http/router.ts"
 import {
   type Collection,
@@ -64,7 +64,7 @@ const writingFor = (
   preferences: Preferences,
   selected?: ReadonlyArray<PropertyName>
 ): Writing => ({
-  ...acceptedOf(c.req.header("accept")),
+  ...acceptedOf(acceptOf(c)),
   unknownMembers: preferences.has(includeUnknownMembers),
   selected,
   address: () => `${rootOf(c, version)}/${devicesOf(metricId)}`
@@ -84,11 +84,11 @@ const headersFor = (writing: Writing, appliedPageSize?: number): Readonly<Record
 
 /** All of a request that changes its list, and no more: what else a caller sends makes no other answer. */
 const askedOf = (c: Context<Env>): string => {
-  const { level, ieee754Compatible } = acceptedOf(c.req.header("accept"))
+  const { level, ieee754Compatible } = acceptedOf(acceptOf(c))
   const preferences = preferencesOf(c.req.header("prefer"))
   const { size, preferenceApplied } = pageSize(undefined, preferences)
   return JSON.stringify([
-    c.req.url,
+    addressOf(c),
     level,
     ieee754Compatible,
     preferenceApplied ? size : null,
@@ -178,7 +178,8 @@ export const deviceRoutes = (version: GraphVersion, store: DeviceStore, etagOf: 
 
     const page = await store.search(collection, query, size, caller)
     const { last } = page
-    const link = page.more && last !== undefined ? nextLink(c.req.url, tokens.seal(positionOf(order, last))) : undefined
+    const link =
+      page.more && last !== undefined ? nextLink(addressOf(c), tokens.seal(positionOf(order, last))) : undefined
     const head = {
       ...(writing.level === "none" ? {} : { "@odata.context": contextOf(c, version, metricId, selected) }),
       ...(total === undefined ? {} : { "@odata.count": writing.ieee754Compatible ? String(total) : total }),
@@ -218,11 +219,9 @@ export const deviceRoutes = (version: GraphVersion, store: DeviceStore, etagOf: 
 
     .get(patternOf("count"), async (c) => {
       const collection = await collectionFor(c, store, c.req.param("metricId"))
-      const { filter } = queryOptions(c.req.url, ["filter"])
+      const { filter } = queryOptions(c.req.url, ["filter", "format"])
       const preferences = preferencesOf(c.req.header("prefer"))
-      if (!acceptsText(c.req.header("accept"))) {
-        throw new ApiError("notSupported", "A count is text/plain, which the Accept header does not allow.")
-      }
+      requireTextAccepted(c)
       const total = await store.count(collection, filterOf(filter, preferences), () => c.req.raw.signal)
       const applied = preferences.has(includeUnknownMembers) ? { "preference-applied": includeUnknownMembers } : {}
       return reply(c, 200, total, { "content-type": "text/plain", ...applied })

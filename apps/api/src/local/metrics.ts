@@ -2,7 +2,6 @@ import { type GraphVersion, inParentheses } from "@workanywhere/domain"
 import type { Page } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import { metricsPath } from "../graph/address.ts"
-import { rootOf } from "../http/request-target.ts"
 import { isStanding, metricType, parseMetric, selectable } from "../graph/metric.ts"
 import { pageTokens } from "../graph/page-token.ts"
 import { preferencesOf } from "../graph/preferences.ts"
@@ -12,6 +11,7 @@ import { jsonBody } from "../http/body.ts"
 import { changed, created, deleted } from "../http/entity.ts"
 import type { Env } from "../http/env.ts"
 import { reply } from "../http/reply.ts"
+import { addressOf, requireTextAccepted, rootOf } from "../http/request-target.ts"
 import { otherMethods, otherMethodsOfMetric, patternOf, standingStays } from "../http/router.ts"
 import type { DeviceStore } from "../store/device-store.ts"
 
@@ -46,7 +46,7 @@ export const metricRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
       const last = ids.at(-1)
       const page: Page<{ readonly id: string }> = {
         "@odata.context": contextOf(c, selected),
-        ...(more && last !== undefined ? { "@odata.nextLink": nextLink(c.req.url, tokens.seal([last])) } : {}),
+        ...(more && last !== undefined ? { "@odata.nextLink": nextLink(addressOf(c), tokens.seal([last])) } : {}),
         value: ids.map((id) => ({ id }))
       }
       return reply(c, 200, page, preferenceApplied ? { "preference-applied": `odata.maxpagesize=${size}` } : {})
@@ -61,6 +61,13 @@ export const metricRoutes = (version: GraphVersion, store: DeviceStore): Hono<En
       return created(c, address, { body: bodyOf(c, id) })
     })
     .all(patternOf("metrics"), otherMethods("metrics"))
+
+    .get(patternOf("metricsCount"), async (c) => {
+      queryOptions(c.req.url, ["format"])
+      requireTextAccepted(c)
+      return reply(c, 200, await store.metrics.count(c.get("tenant")), { "content-type": "text/plain" })
+    })
+    .all(patternOf("metricsCount"), otherMethods("metricsCount"))
 
     .get(patternOf("metric"), async (c) => {
       const id = c.req.param("metricId")

@@ -48,7 +48,10 @@ const bodyOf = <A>(c: Context<Env>, read: (body: unknown) => A): Promise<A> =>
 const ownPagesOnly: MiddlewareHandler<Env> = async (c, next) => {
   const site = c.req.header("sec-fetch-site") ?? "none"
   const origin = c.req.header("origin")
-  if ((site !== "none" && site !== "same-origin") || (origin !== undefined && origin !== new URL(c.req.url).origin)) {
+  if (
+    (site !== "none" && site !== "same-origin") ||
+    (origin !== undefined && origin !== new URL(c.get("root")).origin)
+  ) {
     throw new ApiError("Forbidden", "Pages of other sites may not use this.")
   }
   await next()

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { isIP } from "node:net"
 import { nearMiss } from "@workanywhere/domain"
 import * as z from "zod"
 import { profiles, readOnlyPolicies, requestBudgetSetting } from "./behaviour.ts"
@@ -11,7 +12,7 @@ import { settingNames, variableNames, variables } from "./variables.ts"
 
 const wholeNumber = (largest: number) => z.string().regex(/^\d+$/).transform(Number).pipe(z.int().max(largest))
 
-const listOf = (item: z.ZodType<string, string>) =>
+const listOf = <Item>(item: z.ZodType<Item, string>) =>
   z
     .string()
     .transform((text) => text.split(",").map((part) => part.trim()))
@@ -62,15 +63,50 @@ const jwksUrl = z.string().refine((text) => {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopbackUrl(text))
 })
 
+const certificateAndKey = z
+  .string()
+  .regex(/^[^,]+,[^,]+$/)
+  .transform((text) => {
+    const [certificate = "", key = ""] = text.split(",").map((path) => path.trim())
+    return { certificate, key }
+  })
+
+const publicUrl = z
+  .string()
+  .refine((text) => {
+    const url = URL.parse(text)
+    return (
+      url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && !/[?#]/.test(text)
+    )
+  })
+  .transform((text) => new URL(text).href.replace(/\/+$/, ""))
+
+const isNetwork = (text: string): boolean => {
+  const [address = "", prefix, ...rest] = text.split("/")
+  const bits = { 4: 32, 6: 128, 0: -1 }[isIP(address)] ?? -1
+  return rest.length === 0 && (prefix === undefined ? bits > 0 : /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+}
+
+/** An address or a network; the name for those of this machine stands for both families. */
+const proxy = z
+  .string()
+  .refine((text) => text === "loopback" || isNetwork(text))
+  .transform((text): ReadonlyArray<string> => (text === "loopback" ? ["127.0.0.0/8", "::1"] : [text]))
+
+const origin = z
+  .string()
+  .refine((text) => /^https?:/i.test(text) && URL.parse(text)?.origin === text.toLowerCase())
+  .toLowerCase()
+
 /** Whoever says whose tokens to take expects them to be asked for. */
 const notSet = z.literal("")
 
 const schemaWith = (
   texts: Readonly<Record<string, string | undefined>>
 ): z.ZodType<Named, { readonly [Name in keyof Named]: string | undefined }> => {
-  const { auth, upstream, upstreamAuth } = texts
+  const { auth, expose, upstream, upstreamAuth } = texts
   return z.object({
-    host: auth === "entra" ? z.string().min(1) : z.string().refine(isLoopback),
+    host: auth === "entra" || expose === "synthetic" ? z.string().min(1) : z.string().refine(isLoopback),
     port: wholeNumber(65_535),
     maxConnections: wholeNumber(100_000).pipe(z.int().min(1)),
     store: z.union([
@@ -78,6 +114,11 @@ const schemaWith = (
       z.templateLiteral(["sqlite:", z.string().min(1)]),
       z.templateLiteral(["postgres://", z.string().min(1)]).refine((url) => URL.canParse(url))
     ]),
+    tls: z.union([z.enum(["off", "auto"]), certificateAndKey]),
+    publicUrl: z.union([notSet.transform(() => undefined), publicUrl]),
+    trustedProxies: z.union([z.literal("none").transform(() => []), listOf(proxy).transform((those) => those.flat())]),
+    cors: z.union([z.literal("off").transform(() => []), listOf(origin)]),
+    expose: z.enum(["off", "synthetic"]).refine((value) => value === "off" || auth === "none"),
     auth: z.enum(["none", "entra"]),
     audience: auth === "entra" ? listOf(audience) : notSet.transform(() => []),
     tenants: auth === "entra" ? tenants : notSet.transform(() => []),
@@ -100,6 +141,7 @@ const schemaWith = (
 
 /** What is about devices that the service keeps itself. */
 const ofTheStore: ReadonlyArray<keyof Named> = [
+  "expose",
   "store",
   "profile",
   "readOnly",

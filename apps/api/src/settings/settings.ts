@@ -13,6 +13,16 @@ export interface Settings extends UpstreamSettings {
   readonly maxConnections: number
   /** Where the devices are: in memory, in the SQLite file behind the colon, or in the PostgreSQL database of a URL. */
   readonly store: "memory" | `sqlite:${string}` | `postgres://${string}`
+  /** Whether the service speaks TLS itself, and with which certificate; `auto` has one made for loopback names. */
+  readonly tls: "off" | "auto" | { readonly certificate: string; readonly key: string }
+  /** The root under which callers know the service, without a slash at its end, for links. */
+  readonly publicUrl: string | undefined
+  /** Addresses, and networks with their prefix, of proxies that are believed about the address that was asked. */
+  readonly trustedProxies: ReadonlyArray<string>
+  /** Origins of pages that may call from a browser. */
+  readonly cors: ReadonlyArray<string>
+  /** Whether others may reach a service without authentication: `synthetic`, over synthetic data only. */
+  readonly expose: "off" | "synthetic"
   /** How callers prove who they are; `none` is for loopback only. */
   readonly auth: "none" | "entra"
   /** What tokens have to be for: client ids or id URIs of this service's registration in Entra. */

@@ -7,12 +7,14 @@ import { isLoopbackUrl } from "./loopback.ts"
 /** Under which name of its allow-list a gateway passes a route of Graph on; without one, it answers by itself. */
 const passedOnAs = {
   metrics: "metrics",
+  metricsCount: "metrics",
   metric: "metric",
   devices: "devices",
   device: "device",
   count: "count",
   readiness: "readiness",
   models: "models",
+  modelsCount: "models",
   model: "models",
   summary: "summary",
   batch: "batch",

@@ -17,7 +17,8 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
     name: "WFA_HOST",
     standard: "127.0.0.1",
     meaning: "address to listen on",
-    expected: "a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in"
+    expected:
+      "a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in; any with WFA_EXPOSE=synthetic"
   },
   port: {
     name: "WFA_PORT",
@@ -30,6 +31,39 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
     standard: "2000",
     meaning: "connections that are served at a time, three quarters of them for one address",
     expected: "a whole number from 1 to 100000"
+  },
+  tls: {
+    name: "WFA_TLS",
+    standard: "off",
+    meaning: "whether it speaks https itself",
+    expected:
+      "off, auto (a certificate for loopback names, made and kept beside the store), or <certificate>,<key>: paths of two PEM files"
+  },
+  publicUrl: {
+    name: "WFA_PUBLIC_URL",
+    standard: "",
+    meaning: "the root that links show",
+    expected:
+      "an http or https URL without query, such as https://graph.example; nothing for the address that was asked"
+  },
+  trustedProxies: {
+    name: "WFA_TRUSTED_PROXIES",
+    standard: "none",
+    meaning: "whose Forwarded and X-Forwarded-* are believed",
+    expected: "none, or addresses of proxies, or networks as in 10.0.0.0/8, comma separated; loopback for this machine"
+  },
+  cors: {
+    name: "WFA_CORS",
+    standard: "off",
+    meaning: "pages that may call from a browser",
+    expected: "off, or origins such as http://localhost:5173, comma separated"
+  },
+  expose: {
+    name: "WFA_EXPOSE",
+    standard: "off",
+    meaning: "whether others may reach it without authentication",
+    expected:
+      "off, or with WFA_AUTH=none synthetic: reachable by others, without authentication, synthetic data only (WFA_STORE=memory, or a store that is still empty)"
   },
   store: {
     name: "WFA_STORE",

@@ -7,7 +7,14 @@ import {
   unknownFutureValue
 } from "@workanywhere/domain"
 import { type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from "kysely"
-import type { Filter, FunctionOfText, Operand, Ordering } from "../graph/device-filter.ts"
+import {
+  type Filter,
+  type FunctionOfText,
+  type Operand,
+  type Ordering,
+  charactersOf,
+  whiteSpace
+} from "../graph/device-filter.ts"
 import type { Order, OrderKey, Position } from "../graph/device-order.ts"
 import type { Tables } from "./migrations.ts"
 
@@ -23,22 +30,34 @@ const joined = (conditions: ReadonlyArray<Condition>, by: "and" | "or"): Conditi
   return conditions.length < 2 ? first : sql`(${sql.join(conditions, sql.raw(` ${by} `))})`
 }
 
-const characters = (text: string): number => Array.from(text).length
+/** As the numbers of properties are: PostgreSQL would take what it is compared with for a whole number, too. */
+const wholeNumber = (number: RawBuilder<unknown>): RawBuilder<unknown> => sql`cast(${number} as double precision)`
 
 const ofText: Readonly<Record<FunctionOfText, (text: RawBuilder<unknown>) => RawBuilder<unknown>>> = {
   tolower: (text) => sql`lower(${text})`,
-  toupper: (text) => sql`upper(${text})`
+  toupper: (text) => sql`upper(${text})`,
+  trim: (text) => sql`trim(${text}, ${whiteSpace})`,
+  length: (text) => wholeNumber(sql`length(${text})`)
 }
 
 /** Not `like`: SQLite's knows no case, and both would need escapes. */
 const operandSql = (operand: Operand): RawBuilder<unknown> => {
   if (operand.is === "property") return sql.ref(operand.name)
+  if (operand.is === "concat") {
+    const parts = operand.of.map((part) => (typeof part === "string" ? sql`${part}` : operandSql(part)))
+    return sql`(${sql.join(parts, sql` || `)})`
+  }
   const of = operandSql(operand.of)
+  if (operand.is === "substring") {
+    const { start, length } = operand
+    return length === undefined ? sql`substr(${of}, ${start + 1})` : sql`substr(${of}, ${start + 1}, ${length})`
+  }
   if (!("part" in operand)) return ofText[operand.is](of)
   const { part } = operand
+  if (operand.is === "indexof") return wholeNumber(sql`(strpos(${of}, ${part}) - 1)`)
   // Every text has the empty one in it, and null has not.
   if (part === "") return sql`(length(${of}) >= 0)`
-  const length = characters(part)
+  const length = charactersOf(part).length
   if (operand.is === "startswith") return sql`(substr(${of}, 1, ${length}) = ${part})`
   if (operand.is === "contains") return sql`(replace(${of}, ${part}, '') <> ${of})`
   return sql`(length(${of}) >= ${length} and substr(${of}, length(${of}) - ${length - 1}) = ${part})`

@@ -1,6 +1,6 @@
 import { propertyNames } from "@workanywhere/domain"
 import { type Kysely, sql } from "kysely"
-import type { Filter, Operand } from "../graph/device-filter.ts"
+import { type Filter, type Operand, textsIn } from "../graph/device-filter.ts"
 import { deviceIn } from "../graph/device-json.ts"
 import { type Position, comparePositions, positionOf, reversed } from "../graph/device-order.ts"
 import { filtered, ordered, startingBehind } from "./device-query.ts"
@@ -52,7 +52,13 @@ export interface Scans {
   readonly count: (collection: Collection, filter: Filter | undefined, signal: AbortSignal) => Promise<number>
 }
 
-const functionsIn = (operand: Operand): number => (operand.is === "property" ? 0 : 1 + functionsIn(operand.of))
+/** How often the functions of an operand go through a text of a device; what is joined counts with all its texts. */
+const functionsIn = (operand: Operand | string): number => {
+  if (typeof operand === "string" || operand.is === "property") return 0
+  const before =
+    operand.is === "concat" ? operand.of.reduce((sum, part) => sum + functionsIn(part), 0) : functionsIn(operand.of)
+  return textsIn(operand) + before
+}
 
 /** How often a filter goes through the texts of a device, at most; and once they are read. */
 const costOf = (filter: Filter | undefined): number => {

@@ -82,6 +82,8 @@ export interface DeviceStore {
     caller?: () => AbortSignal
   ) => Promise<DevicePage>
   /** How many devices a filter is true for; all, without one. As `search`, no snapshot, and not for long. */
+  /** Whether nobody has put anything in: no device of any tenant, and no metric. */
+  readonly isEmpty: () => Promise<boolean>
   readonly count: (collection: Collection, filter: Filter | undefined, caller?: () => AbortSignal) => Promise<number>
   /** The device after the update. */
   readonly update: (

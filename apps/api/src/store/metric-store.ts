@@ -17,6 +17,7 @@ export interface MetricStore {
   readonly has: (tenant: string, id: string) => Promise<boolean>
   /** At most `size` metrics whose ids come after `after`; the empty text is before all. */
   readonly page: (tenant: string, after: string, size: number) => Promise<MetricPage>
+  readonly count: (tenant: string) => Promise<number>
   /** Whether it was created; if not, there is one with this id. */
   readonly create: (tenant: string, id: string) => Promise<boolean>
   /** Deletes a metric that a caller created, and its devices; whether there was one. */
@@ -88,6 +89,11 @@ export const metricStore = (kysely: Kysely<Tables>, write: Transact, writeLong: 
     const standing = standingMetrics.filter((id) => compareTexts(id, after) > 0)
     const ids = [...standing, ...created.map(({ id }) => id)].toSorted(compareTexts)
     return { ids: ids.slice(0, size), more: ids.length > size }
+  },
+  count: async (tenant) => {
+    const created = kysely.selectFrom("metrics").where("tenant", "=", tenant)
+    const { total } = await created.select(({ fn }) => fn.countAll<number>().as("total")).executeTakeFirstOrThrow()
+    return standingMetrics.length + total
   },
   create: async (tenant, id) => {
     if (isStanding(id)) return false

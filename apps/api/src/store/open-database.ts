@@ -3,9 +3,9 @@ import type { Database, Use } from "./database.ts"
 import { sqliteDatabase } from "./sqlite-database.ts"
 
 /** Shorter than callers wait, and than the time after which a silent connection is cut off. */
-const standardQueryLimitMillis = 20_000
+export const standardQueryLimitMillis = 20_000
 
-/** Opens the database that a setting names; a file, and its folder, are made when missing. */
+/** Opens the database that a setting names; a file is made when missing, in a folder that is there. */
 export const openDatabase = async <Tables>(
   store: Settings["store"],
   use: Use = "requests",

@@ -218,6 +218,10 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     page,
     search,
     version: database.version,
+    isEmpty: async () => {
+      const device = await kysely.selectFrom("devices").select("id").limit(1).executeTakeFirst()
+      return (device ?? (await kysely.selectFrom("metrics").select("id").limit(1).executeTakeFirst())) === undefined
+    },
     count: async (collection, filter, caller = waitsForever) => {
       if (scans !== undefined) return scans.count(collection, filter, caller())
       const counted = those(collection, filter).select(({ fn }) => fn.countAll<number>().as("total"))

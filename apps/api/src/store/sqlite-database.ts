@@ -1,9 +1,10 @@
-import { closeSync, mkdirSync, openSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, openSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { setImmediate } from "node:timers"
 import { setTimeout } from "node:timers/promises"
 import { type CompiledQuery, Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely"
+import { ofPart, ofText } from "../graph/device-filter.ts"
 import type { Database, Prepared, Use } from "./database.ts"
 import { QueryStopped } from "./database-trouble.ts"
 
@@ -92,12 +93,18 @@ const switchToWal = async (database: DatabaseSync): Promise<void> => {
   }
 }
 
-/** SQLite's own `lower` and `upper` leave every letter beyond ASCII as it is, unlike OData's and PostgreSQL's. */
-const foldEveryLetter = (database: DatabaseSync): void => {
-  const folds = { lower: (text: string) => text.toLowerCase(), upper: (text: string) => text.toUpperCase() }
+/**
+ * SQLite's own `lower` and `upper` leave every letter beyond ASCII as it is, unlike OData's and PostgreSQL's; and it has
+ * another name for PostgreSQL's `strpos`.
+ */
+const addFunctions = (database: DatabaseSync): void => {
+  const folds = { lower: ofText.tolower.valueFor, upper: ofText.toupper.valueFor }
   for (const [name, fold] of Object.entries(folds)) {
     database.function(name, { deterministic: true }, (text) => (typeof text === "string" ? fold(text) : null))
   }
+  database.function("strpos", { deterministic: true }, (text, part) =>
+    typeof text === "string" && typeof part === "string" ? ofPart.indexof.valueFor(text, part) + 1 : null
+  )
 }
 
 /**
@@ -109,13 +116,18 @@ const forBulk = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384"
 /** Pages in memory for some three thousand devices instead of 800: one that is not there takes as long as the rest of a read. */
 const forRequests = "pragma cache_size = -8192"
 
-/** A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. */
+/**
+ * A file for nobody but its owner; SQLite makes those that it puts beside it alike. What is there stays as it is. Its folder
+ * is not made: whoever misspells one looks for devices that are elsewhere.
+ */
 const makeFile = (path: string): void => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   try {
     closeSync(openSync(path, "wx", 0o600))
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "EEXIST") return
+    if (code !== "ENOENT") throw error
+    throw new Error(`there is no folder ${resolve(dirname(path))}; make it, or correct WFA_STORE`, { cause: error })
   }
 }
 
@@ -127,7 +139,7 @@ const openSqlite = async (path: string, use: Use): Promise<DatabaseSync> => {
     await switchToWal(database)
     // FULL: with WAL, NORMAL would lose acknowledged writes when the power fails.
     database.exec("pragma synchronous = full; pragma foreign_keys = on")
-    foldEveryLetter(database)
+    addFunctions(database)
     database.exec(use === "bulk" ? forBulk : forRequests)
     return database
   } catch (error) {

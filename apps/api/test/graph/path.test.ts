@@ -16,17 +16,22 @@ describe("a path", () => {
     `/beta${metricsPath}%28%27allDevices%27%29/metricDevices/d1`,
     `/beta${metricsPath}(allDevices)/metricDevices( 'd1' )`,
     `/BETA${metricsPath.toLowerCase()}/allDevices/METRICDEVICES/d1/`,
-    `/beta${metricsPath}('allDevices')/metricDevices/d1?$select=id`
+    `/beta${metricsPath}('allDevices')/metricDevices/d1?$select=id`,
+    `/beta${metricsPath}(id='allDevices')/metricDevices(id='d1')`,
+    `/beta${metricsPath}(%20id%20=%20%27allDevices%27)/metricDevices/d1`,
+    `//beta/${metricsPath}//allDevices//metricDevices//d1//`
   ])("is the same place when it is written %s", (path) => {
     expect(pathOf(path)).toBe(canonical)
   })
 
-  it.for([summaryPath, `${summaryPath}()`, `${summaryPath.replace("/user", "/Microsoft.Graph.User")}()`])(
-    "of a function is the same when it is called as %s",
-    (path) => {
-      expect(pathOf(`/v1.0${path}`)).toBe(`/v1.0${summaryPath}`)
-    }
-  )
+  it.for([
+    summaryPath,
+    `${summaryPath}()`,
+    `${summaryPath.replace("/user", "/Microsoft.Graph.User")}()`,
+    summaryPath.replace("/user", "/graph.user")
+  ])("of a function is the same when it is called as %s", (path) => {
+    expect(pathOf(`/v1.0${path}`)).toBe(`/v1.0${summaryPath}`)
+  })
 
   it.for(["/beta/$batch", "/Beta/%24BATCH/", "/beta/$Batch"])("%s is that of batches", (path) => {
     expect(pathOf(path)).toBe("/beta/$batch")
@@ -65,10 +70,18 @@ describe("a path", () => {
     [`/beta${summaryPath}('x')`, "userExperienceAnalyticsSummarizeWorkFromAnywhereDevices('x')"],
     [`/beta${summaryPath}/x`, "x"],
     [`/beta${metricsPath}('')/metricDevices`, "userExperienceAnalyticsWorkFromAnywhereMetrics('')"],
-    [`/beta${metricsPath}//metricDevices`, ""],
+    [
+      `/beta${metricsPath}(deviceName='x')/metricDevices`,
+      "userExperienceAnalyticsWorkFromAnywhereMetrics(deviceName='x')"
+    ],
+    [`/beta${metricsPath}/allDevices/metricDevices/d1/$value`, "$value"],
+    [`/beta${metricsPath}/allDevices/metricDevices/%24ref`, "$ref"],
+    [`/beta${metricsPath}/allDevices/metricDevices/$filter(id eq 'a')`, "$filter(id eq 'a')"],
+    [`/beta${metricsPath}/allDevices/metricDevices/microsoft.graph.device`, "microsoft.graph.device"],
+    [`/beta${metricsPath}/allDevices/metricDevices/graph.device('x')`, "graph.device('x')"],
+    [`/beta${metricsPath}/allDevices/metricDevices/d1/graph.device`, "graph.device"],
     ["/beta/__proto__", "__proto__"],
-    ["/constructor", "constructor"],
-    ["/", ""]
+    ["/constructor", "constructor"]
   ])("%s leads nowhere from the segment %j on", ([path = "", segment]) => {
     expect(unknownSegment(pathOf(path))).toBe(segment)
   })
@@ -88,17 +101,26 @@ describe("what a path names", () => {
     expect(named(`/beta${pathOfRoute(route, keys)}`)).toEqual({ version: "beta", route, keys })
   })
 
-  it.for(["$batch", "$count", "$metadata", "a/$batch", "('x')", "a'b", "%24count"])(
-    "is a device, whose key may be %s, and no other route",
-    (deviceId) => {
-      const path = pathOfRoute("device", { metricId: "allDevices", deviceId })
-      expect(named(`/v1.0${path}`)).toEqual({
-        version: "v1.0",
-        route: "device",
-        keys: { metricId: "allDevices", deviceId }
-      })
-    }
-  )
+  it.for([
+    "$batch",
+    "$count",
+    "$metadata",
+    "a/$batch",
+    "('x')",
+    "a'b",
+    "%24count",
+    "$value",
+    "graph.device",
+    "Microsoft.Graph.x",
+    "d.x"
+  ])("is a device, whose key may be %s, and no other route", (deviceId) => {
+    const path = pathOfRoute("device", { metricId: "allDevices", deviceId })
+    expect(named(`/v1.0${path}`)).toEqual({
+      version: "v1.0",
+      route: "device",
+      keys: { metricId: "allDevices", deviceId }
+    })
+  })
 
   it.for(["/healthz", "/docs/start.js", "/_local/calls", "/", "/beta/deviceManagement/nothing"])(
     "is nothing of Graph for %s",

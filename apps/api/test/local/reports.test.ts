@@ -198,7 +198,9 @@ describe("the reports", () => {
     })
     for (const [path, named] of [
       [`${readinessPath}?$top=1`, "$top"],
-      [`${modelsPath}?$orderby=model`, "$orderby"],
+      [`${modelsPath}?$search=x`, "$search"],
+      [`${modelsPath}?$orderby=modell`, "did you mean 'model'?"],
+      [`${modelsPath}?$filter=tenantAttached`, "named 'tenantAttached' on type"],
       [`${summaryPath}?$filter=x`, "$filter"],
       [`${summaryPath}?$select=totalDevice`, "did you mean 'totalDevices'"]
     ] as const) {
@@ -210,7 +212,55 @@ describe("the reports", () => {
   })
 })
 
+/** The names and the counts of all pages of models. */
+const listed = async (app: App, query: string) => {
+  const names: Array<string> = []
+  const counts = new Set<unknown>()
+  let next: string | undefined = `/beta${modelsPath}?${query}`
+  while (next !== undefined) {
+    const page = (await (await app.request(next)).json()) as Page<ModelRow>
+    names.push(...page.value.map(({ manufacturer, model }) => `${manufacturer}${model}`))
+    counts.add(page["@odata.count"])
+    next = page["@odata.nextLink"]
+  }
+  return [names.join(" "), ...counts]
+}
+
 describe("the model performance", () => {
+  it("is filtered, sorted, counted and paged as devices are", async () => {
+    await using opened = await openedWith(models)
+    for (const [query, ...expected] of [
+      ["$count=true&$top=1", "nullnull A10 A2 B1", 4],
+      ["$orderby=modelDeviceCount desc,model desc&$top=2", "A2 A10 B1 nullnull", undefined],
+      ["$filter=manufacturer eq 'A' and length(model) gt 1&$count=true", "A10", 1],
+      [
+        "$filter=windowsScore ge 50 or manufacturer eq null&$orderby=windowsScore desc&$top=1&$count=true",
+        "A2 nullnull",
+        2
+      ],
+      ["$filter=healthStatus ne 'meetingGoals' and contains(tolower(manufacturer),'b')", "B1", undefined],
+      ["$orderby=manufacturer desc,model&$skip=1&$top=2", "A10 A2 nullnull", undefined]
+    ] as const) {
+      expect([query, ...(await listed(opened.app, query))]).toEqual([query, ...expected])
+    }
+  })
+
+  it("is counted by /$count, with a filter or without, and so are the metrics", async () => {
+    await using opened = await openedWith(models)
+    await opened.app.request(`/beta${metricsPath}`, jsonRequest("POST", { id: "mine" }))
+    for (const [path, expected] of [
+      [`${modelsPath}/$count`, "4"],
+      [`${modelsPath}/$count?$filter=startswith(manufacturer,'A')`, "2"],
+      [`${metricsPath}/$count`, "3"]
+    ] as const) {
+      const response = await opened.app.request(`/v1.0${path}`)
+      expect(await response.text()).toBe(expected)
+      expect(response.headers.get("content-type")).toBe("text/plain")
+      const refused = await opened.app.request(`/v1.0${path}`, { headers: { accept: "application/json" } })
+      expect([refused.status, (await failureOf(refused)).code]).toEqual([415, "notSupported"])
+    }
+  })
+
   const models = [
     { id: "1", manufacturer: "B", model: "1" },
     { id: "2", manufacturer: "A", model: "2", windowsScore: 50 },

@@ -33,6 +33,11 @@ describe("the settings", () => {
       host: "127.0.0.1",
       port: 4010,
       maxConnections: 2000,
+      tls: "off",
+      publicUrl: undefined,
+      trustedProxies: [],
+      cors: [],
+      expose: "off",
       store: "memory",
       auth: "none",
       audience: [],
@@ -58,6 +63,11 @@ describe("the settings", () => {
       WFA_HOST: "::1",
       WFA_PORT: "0",
       WFA_MAX_CONNECTIONS: "50",
+      WFA_TLS: "/etc/tls/cert.pem, /etc/tls/key.pem",
+      WFA_PUBLIC_URL: "HTTPS://Graph.Example/intune/",
+      WFA_TRUSTED_PROXIES: "loopback, 10.0.0.0/8,2001:db8::1",
+      WFA_CORS: "http://localhost:5173, https://Grid.example",
+      WFA_EXPOSE: "off",
       WFA_STORE: "sqlite:/var/lib/devices.sqlite",
       WFA_AUTH: "entra",
       WFA_AUDIENCE: "api://devices.example, 5d1a3c7e-1111-4222-8333-944455556666",
@@ -80,6 +90,11 @@ describe("the settings", () => {
         host: "::1",
         port: 0,
         maxConnections: 50,
+        tls: { certificate: "/etc/tls/cert.pem", key: "/etc/tls/key.pem" },
+        publicUrl: "https://graph.example/intune",
+        trustedProxies: ["127.0.0.0/8", "::1", "10.0.0.0/8", "2001:db8::1"],
+        cors: ["http://localhost:5173", "https://grid.example"],
+        expose: "off",
         store: "sqlite:/var/lib/devices.sqlite",
         auth: "entra",
         audience: ["api://devices.example", "5d1a3c7e-1111-4222-8333-944455556666"],
@@ -148,7 +163,7 @@ describe("the settings", () => {
       WFA_COLOUR: "none"
     })
     expect(problems).toEqual([
-      "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in",
+      "WFA_HOST: expected a loopback address (127.0.0.1, ::1, localhost) while WFA_AUTH is none, which lets everyone in; any with WFA_EXPOSE=synthetic",
       "WFA_PORT: expected a whole number from 0 to 65535; 0 takes a free port",
       "WFA_MAX_CONNECTIONS: expected a whole number from 1 to 100000",
       "WFA_STORE: expected memory, sqlite:<file>, or postgres://<user>:<password>@<host>/<database>",
@@ -250,6 +265,37 @@ describe("the settings", () => {
     }
   )
 
+  it.for([
+    { WFA_TLS: "on" },
+    { WFA_TLS: "/etc/cert.pem" },
+    { WFA_TLS: "a,b,c" },
+    { WFA_PUBLIC_URL: "graph.example" },
+    { WFA_PUBLIC_URL: "ftp://graph.example" },
+    { WFA_PUBLIC_URL: "https://me:secret@graph.example" },
+    { WFA_PUBLIC_URL: "https://graph.example/?secret" },
+    { WFA_TRUSTED_PROXIES: "" },
+    { WFA_TRUSTED_PROXIES: "proxy.example" },
+    { WFA_TRUSTED_PROXIES: "10.0.0.0/33" },
+    { WFA_TRUSTED_PROXIES: "10.0.0.0/8/8,::1" },
+    { WFA_CORS: "*" },
+    { WFA_CORS: "on" },
+    { WFA_CORS: "https://grid.example/" },
+    { WFA_CORS: "https://grid.example, null" },
+    { WFA_EXPOSE: "on" }
+  ])("refuse %j, which would not be kept", (wrong) => {
+    const problems = problemsOf(wrong)
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${Object.keys(wrong).join()}: expected `))])
+    expect(problems.join()).not.toContain("secret")
+  })
+
+  it("let others in without authentication only where they say so, and never together with it or with an upstream", () => {
+    expect(problemsOf({ WFA_HOST: "0.0.0.0", WFA_EXPOSE: "synthetic" })).toEqual([])
+    expect(problemsOf({ ...entra, WFA_EXPOSE: "synthetic" })).toEqual([expect.stringMatching(/^WFA_EXPOSE: expected /)])
+    expect(problemsOf({ WFA_EXPOSE: "synthetic", WFA_UPSTREAM: "http://127.0.0.1:1" })).toEqual([
+      expect.stringMatching(/^WFA_EXPOSE: expected nothing with WFA_UPSTREAM/)
+    ])
+  })
+
   it("take the URL of a PostgreSQL database, and name it without what may be secret in it", () => {
     const store = "postgres://me:secret@db.example:5433/devices?password=secret&options=-c%20search_path%3Dx"
     expect(problemsOf({ WFA_STORE: store })).toEqual([])
@@ -286,6 +332,11 @@ describe("the settings", () => {
     for (const name of [
       "HOST",
       "PORT",
+      "TLS",
+      "PUBLIC_URL",
+      "TRUSTED_PROXIES",
+      "CORS",
+      "EXPOSE",
       "STORE",
       "AUTH",
       "AUDIENCE",

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { readFile, stat, writeFile } from "node:fs/promises"
+import { readFile, readdir, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type DeviceUpdate, applyUpdate, propertyNames, wholeDevice } from "@workanywhere/domain"
@@ -303,9 +303,9 @@ describe("a store in PostgreSQL", () => {
 })
 
 describe("a store file", () => {
-  it("holds the documented update after it was closed and opened again, its folder made when missing", async () => {
+  it("holds the documented update after it was closed and opened again", async () => {
     await using folder = await temporaryFolder()
-    const setting = `sqlite:${join(folder.path, "new", "devices.sqlite")}` as const
+    const setting = `sqlite:${join(folder.path, "devices.sqlite")}` as const
     const update = JSON.parse(await documentedUpdate()) as DeviceUpdate
     const first = await openDeviceStore(setting)
     await first.fillEmpty(standing, blankDevices(["a"]))
@@ -334,15 +334,23 @@ describe("a store file", () => {
     expect(model).toBe("X")
   })
 
-  it("is for its owner alone, with what SQLite puts beside it, in a folder that is made for it", async () => {
+  it("is made in a folder that is there, and in no other", async () => {
     await using folder = await temporaryFolder()
-    const path = join(folder.path, "new", "deep", "devices.sqlite")
+    const missing = join(folder.path, "new", "deep")
+    await expect(openDeviceStore(`sqlite:${join(missing, "devices.sqlite")}`)).rejects.toThrow(
+      `there is no folder ${missing}; make it, or correct WFA_STORE`
+    )
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it("is for its owner alone, with what SQLite puts beside it", async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, "devices.sqlite")
     const umask = process.umask(0)
     try {
       const store = await openDeviceStore(`sqlite:${path}`)
       await store.fillEmpty(standing, blankDevices(["a"]))
       expect(await Promise.all([path, `${path}-wal`, `${path}-shm`].map(modeOf))).toEqual(["600", "600", "600"])
-      expect(await Promise.all([join(path, ".."), join(path, "../..")].map(modeOf))).toEqual(["700", "700"])
       await store.close()
     } finally {
       process.umask(umask)

@@ -64,6 +64,7 @@ export const routes = {
     path: metrics,
     operations: { GET: operation("listMetrics", read), POST: operation("createMetric", write) }
   },
+  metricsCount: { path: `${metrics}/$count`, operations: { GET: operation("countMetrics", read) } },
   metric: {
     path: `${metrics}/{metricId}`,
     operations: {
@@ -92,6 +93,10 @@ export const routes = {
   models: {
     path: "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereModelPerformance",
     operations: { GET: operation("listModelPerformance", read) }
+  },
+  modelsCount: {
+    path: "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereModelPerformance/$count",
+    operations: { GET: operation("countModelPerformance", read) }
   },
   model: {
     path: "/deviceManagement/userExperienceAnalyticsWorkFromAnywhereModelPerformance/{modelId}",
@@ -156,12 +161,13 @@ export const inParentheses = (key: string): string => `('${encodeURIComponent(ke
 
 /**
  * A key behind the name of its collection. Stricter than `encodeURIComponent`, because quotes and parentheses would be
- * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`.
+ * read as another way to write a key; which it takes where the key would be read as a name of OData's, such as `$count`, or
+ * of a type.
  */
 const segmentOf = (key: string): string => {
   // Nearly every key is like that.
-  if (/^[\w.~-]+$/.test(key)) return `/${key}`
-  if (key.startsWith("$")) return inParentheses(key)
+  if (/^[\w~-]+$/.test(key)) return `/${key}`
+  if (/^(?:\$|(?:microsoft\.)?graph\.)/i.test(key)) return inParentheses(key)
   const encoded = encodeURIComponent(key).replaceAll(
     /[!'()*]/g,
     (sign) => `%${sign.codePointAt(0)?.toString(16).toUpperCase()}`
