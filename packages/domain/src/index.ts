@@ -71,6 +71,7 @@ export {
   parseNewDevice,
   wholeDevice
 } from "./device/device.ts"
+export { namesType } from "./device/type-name.ts"
 export {
   type Blocker,
   type BlockerClass,
@@ -82,6 +83,14 @@ export {
   readinessChecks
 } from "./windows/readiness.ts"
 export { type DeviceRead, type Fault, type FaultCode, type ReadItem } from "./files/read-item.ts"
+export {
+  type JsonLimits,
+  type JsonRead,
+  type RepeatedName,
+  placeIn,
+  readJson,
+  repeatedNameIssues
+} from "./files/json-text.ts"
 export { type TextSource, type UnreadableReason, UnreadableSource } from "./files/text-source.ts"
 export {
   type JsonLinesReading,

@@ -8,6 +8,7 @@ export type IssueCode =
   | "notAnObject"
   | "emptyUpdate"
   | "unknownProperty"
+  | "repeatedName"
   | "wrongType"
   | "nullNotAllowed"
   | "unknownMember"
@@ -127,6 +128,18 @@ export const unknownPropertyIssue = (name: string, strayNamesBefore = 0): Issue 
   }
 }
 
+/** Says that a name stands more than once in the same object, so that nobody knows which of the values is meant. */
+export const repeatedNameIssue = (place: string): Issue => {
+  const path = shorten(place)
+  return {
+    path,
+    code: "repeatedName",
+    message: `${path}: the name stands more than once in the same object; expected it once`,
+    expected: "the name once",
+    received: "the name more than once"
+  }
+}
+
 /** Says that a body is no JSON object. */
 export const notAnObjectIssue = (body: unknown): Issue => ({
   path: "",
@@ -146,10 +159,10 @@ export const emptyUpdateIssue: Issue = {
 }
 
 /** Says that a body declares itself to be of another type. */
-export const odataTypeIssue = (declared: unknown, expected: string): Issue => ({
-  path: "@odata.type",
+export const odataTypeIssue = (path: string, declared: unknown, expected: string): Issue => ({
+  path,
   code: "wrongODataType",
-  message: `@odata.type: ${shown(declared)} is another type; expected "${expected}", or leave it out`,
+  message: `${path}: ${shown(declared)} is another type; expected "${expected}", or leave it out`,
   expected,
   received: shown(declared)
 })
