@@ -2,6 +2,7 @@ import { unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
 import { nearMiss } from "./near-miss.ts"
 import { kindRules } from "./property-kind.ts"
 import { type Property, enumOf, isNullable, propertyNames } from "./property.ts"
+import { portalUnavailableScore } from "./score.ts"
 
 /** What can be wrong with a body. */
 export type IssueCode =
@@ -109,6 +110,16 @@ export const valueIssue = (of: Property, value: unknown): Issue => {
     received: shown(value),
     ...(suggestion === undefined ? {} : { suggestion })
   }
+}
+
+/**
+ * Says why a value that was read could not be sent back, if it is a member that is not in use or a score out of range;
+ * nothing of -2, which means what -1 does.
+ */
+export const unwritableIssue = (of: Property, value: unknown): Issue | undefined => {
+  const { type, members, limits } = kindRules[of.kind]
+  const isLimited = members !== undefined || (type === "number" && value !== portalUnavailableScore)
+  return value !== null && isLimited && limits?.update.holds(value) === false ? valueIssue(of, value) : undefined
 }
 
 /** Whoever has more stray names than this did not misspell them; to guess takes far longer than all else about a name. */

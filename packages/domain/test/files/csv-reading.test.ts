@@ -137,7 +137,8 @@ describe("the header of a CSV file", () => {
     ["there are only blank lines", "\r\n\n", "noHeader"],
     ["the header's quotes are broken", '"id,deviceName\nd1,PC-1\n', "noHeader"],
     ["the header is too long", "x".repeat(200_000), "noHeader"],
-    ["the text is UTF-16", "\uFEFFid\nd1\n", "utf16"]
+    ["the text is UTF-16 without a byte order mark", "id\nd1\n", "utf16"],
+    ["it is a zip archive", "PK\u0003\u0004\u0014\0\0\0\u0008\0id", "binary"]
   ])("is refused when %s", async (_, text, reason) => {
     const source = reason === "utf16" ? [Buffer.from(text, "utf16le")] : text
     const refusal = await all(source).catch((error: unknown) => error)
