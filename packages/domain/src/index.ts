@@ -29,6 +29,7 @@ export {
   healthFromScore,
   isAvailable,
   isWritableScore,
+  portalUnavailableScore,
   readScore,
   subScores,
   unavailableScore
@@ -40,6 +41,7 @@ export {
   printable,
   printableJson,
   unknownPropertyIssue,
+  unwritableIssue,
   valueIssue
 } from "./device/issue.ts"
 export { nearMiss } from "./device/near-miss.ts"
