@@ -12,15 +12,16 @@ import { type ImportFormat, type ImportProgress, NoMetric, importDevices } from 
 import { openDeviceStore } from "./store/open-device-store.ts"
 
 /** What `wfa-api --help` says about the command. */
-export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects, one in a line, or CSV with Graph's names or
-the portal's in its heading. Lines that hold no device are reported and left out. "-" reads from stdin.
+export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects, one in a line or in a list, or CSV with
+Graph's names or the portal's in its heading. Lines that hold no device are reported and left out. "-" reads from stdin.
 
-  --format jsonl|csv        how the file is written; without it, what its name ends in (.csv, .tsv), else jsonl
+  --format jsonl|csv        how the file is written; without it, what its name ends in (.csv, .tsv), else jsonl, which
+                            takes a whole JSON document as well
   --metric <id>             the metric whose devices they are (allDevices)
   --tenant <id>             whose they are (${sharedTenant})
   --existing replace|keep   what becomes of a device that is there already (replace, as a whole)
 
-It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument or file, 3 for a wrong setting,
+It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument or file, or one with no device, 3 for a wrong setting,
 7 when the store fails on the way, and 130 when it was interrupted; what it reported as done is in the store.`
 
 class UsageError extends Error {}
@@ -69,6 +70,27 @@ const orderOf = (args: ReadonlyArray<string>) => {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** What is wrong with a file is wrong with many of its lines: whoever has read so many has seen what it is. */
+const mostFaultsShown = 20
+
+const noun = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+/** Names a file that cannot be opened as a person would. */
+const fileTrouble = (error: unknown, path: string): string | undefined => {
+  if (!(error instanceof Error && "syscall" in error && "code" in error)) return undefined
+  switch (error.code) {
+    case "ENOENT":
+      return `there is no file ${path}`
+    case "EISDIR":
+      return `${path} is a folder`
+    case "EACCES":
+    case "EPERM":
+      return `${path} may not be read`
+    default:
+      return `${path} cannot be read (${error.message})`
+  }
+}
+
 const reportEveryMs = 5_000
 const reportEveryMsOnTerminal = 200
 
@@ -108,12 +130,27 @@ const importInto = async (store: DeviceStore, order: ReturnType<typeof orderOf>)
   }
   process.on("SIGINT", stop).on("SIGTERM", stop)
 
+  const file = order.path === "-" ? "standard input" : printable(order.path)
   const terminal = process.stderr.isTTY
   const clear = terminal ? "\r\u001b[K" : ""
   const report = reporter(terminal)
   let reached: ImportProgress = { line: 0, devices: 0, kept: 0, faults: 0 }
-  const stopped = (why: string, code: number): void =>
+  let faultsNotShown = 0
+  let faultsShown = 0
+  const showFault = (line: number, message: string): void => {
+    if (faultsShown === mostFaultsShown) faultsNotShown++
+    else {
+      faultsShown++
+      process.stderr.write(`${clear}line ${line}: ${printable(message)}\n`)
+    }
+  }
+  const showHowMany = (): void => {
+    if (faultsNotShown > 0) process.stderr.write(`${clear}and ${noun(faultsNotShown, "more line")} like these\n`)
+  }
+  const stopped = (why: string, code: number): void => {
+    showHowMany()
     fail([`${clear}import: ${why} behind ${summaryOf(reached)}`], code)
+  }
   try {
     await importDevices({
       ...order,
@@ -121,7 +158,7 @@ const importInto = async (store: DeviceStore, order: ReturnType<typeof orderOf>)
       collection,
       source: addAbortSignal(signal, order.path === "-" ? process.stdin : createReadStream(order.path)),
       signal,
-      onFault: (line, message) => process.stderr.write(`${clear}line ${line}: ${printable(message)}\n`),
+      onFault: showFault,
       onProgress: (progress) => {
         reached = progress
         report(progress)
@@ -133,13 +170,19 @@ const importInto = async (store: DeviceStore, order: ReturnType<typeof orderOf>)
     if (trouble === "damaged") return stopped(`the store is damaged (${reason}); stopped`, exitCode.configuration)
     if (trouble !== undefined) return stopped(`${reason}; stopped`, exitCode.tryLater)
     if (error instanceof NoMetric) return stopped(`${noMetric} any more; stopped`, exitCode.usage)
-    const ofTheFile = error instanceof UnreadableSource || (error instanceof Error && "syscall" in error)
-    if (ofTheFile) return stopped(`${reason}; stopped`, exitCode.usage)
+    const unreadable = error instanceof UnreadableSource ? `${file}: ${reason}` : undefined
+    const ofTheFile = unreadable ?? fileTrouble(error, file)
+    if (ofTheFile !== undefined && reached.line === 0) return fail([`import: ${ofTheFile}`], exitCode.usage)
+    if (ofTheFile !== undefined) return stopped(`${ofTheFile}; stopped`, exitCode.usage)
     // The source ends with an error of its own when it is told to.
     const asTold = signal.aborted && error instanceof Error && error.name === "AbortError"
     if (!asTold) throw error
   }
   if (signal.aborted) return stopped("interrupted", exitCode.interrupted)
+  showHowMany()
+  if (reached.devices === 0 && reached.faults === 0) {
+    return fail([`${clear}import: there is no device in ${file}`], exitCode.usage)
+  }
   process.stderr.write(`${clear}imported ${summaryOf(reached)}\n`)
   process.exitCode = reached.faults === 0 ? exitCode.done : exitCode.someFailed
 }

@@ -29,6 +29,7 @@ export {
   healthFromScore,
   isAvailable,
   isWritableScore,
+  portalUnavailableScore,
   readScore,
   subScores,
   unavailableScore
@@ -40,6 +41,7 @@ export {
   printable,
   printableJson,
   unknownPropertyIssue,
+  unwritableIssue,
   valueIssue
 } from "./device/issue.ts"
 export { nearMiss } from "./device/near-miss.ts"
@@ -71,6 +73,7 @@ export {
   parseNewDevice,
   wholeDevice
 } from "./device/device.ts"
+export { namesType } from "./device/type-name.ts"
 export {
   type Blocker,
   type BlockerClass,
@@ -82,6 +85,14 @@ export {
   readinessChecks
 } from "./windows/readiness.ts"
 export { type DeviceRead, type Fault, type FaultCode, type ReadItem } from "./files/read-item.ts"
+export {
+  type JsonLimits,
+  type JsonRead,
+  type RepeatedName,
+  placeIn,
+  readJson,
+  repeatedNameIssues
+} from "./files/json-text.ts"
 export { type TextSource, type UnreadableReason, UnreadableSource } from "./files/text-source.ts"
 export {
   type JsonLinesReading,

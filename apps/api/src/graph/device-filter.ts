@@ -6,6 +6,7 @@ import {
   kindRules,
   memberNumber,
   memberWithNumber,
+  namesType,
   nearMiss,
   unknownFutureValue,
   writableMembers
@@ -227,7 +228,7 @@ const readFilter = <Name extends string>(
 
   const numbered = (row: Filtered<Name>, of: EvolvableEnum, { value, type, at }: Literal) => {
     const typeName = enumTypeName(row.kind)
-    if (typeof value !== "string" || (type !== undefined && type !== typeName)) {
+    if (typeof value !== "string" || (type !== undefined && (typeName === undefined || !namesType(type, typeName)))) {
       throw filterError(at, `'${row.name}' is compared with members of '${typeName}'`)
     }
     // The number of a member as text is its other spelling.

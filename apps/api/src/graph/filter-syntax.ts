@@ -48,7 +48,7 @@ interface Token {
 }
 
 const lexeme =
-  /\s*(?:(?<literal>[a-z_][\w.]*'(?:[^']|'')*'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.-]))|(?<name>[a-z_][\w.]*)|(?<mark>[(),])|(?<end>$))/iy
+  /\s*(?:(?<literal>#?[a-z_][\w.]*'(?:[^']|'')*'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.-]))|(?<name>[a-z_][\w.]*)|(?<mark>[(),])|(?<end>$))/iy
 
 const tokensOf = (text: string): ReadonlyArray<Token> => {
   const pattern = new RegExp(lexeme)

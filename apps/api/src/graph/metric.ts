@@ -1,4 +1,4 @@
-import { type Issue, type Parsed, printable, standingMetrics } from "@workanywhere/domain"
+import { type Issue, type Parsed, namesType, printable, standingMetrics } from "@workanywhere/domain"
 import { isAddressable, longestKey } from "./address.ts"
 import { noProperty } from "./device-property.ts"
 import { selectedNames } from "./query.ts"
@@ -27,10 +27,11 @@ const metricIssue = (name: string, value: unknown): Issue | undefined => {
     received: typeof value,
     message: `${path}: expected ${expected}`
   })
-  if (name === "@odata.type") {
-    return value === `#${metricType}` ? undefined : issue("wrongODataType", `"#${metricType}", or leave it out`)
+  if (name === "@odata.type" || name === "@type") {
+    return namesType(value, metricType) ? undefined : issue("wrongODataType", `"#${metricType}", or leave it out`)
   }
-  if (name.includes("@odata.")) return undefined
+  // Any other annotation is ignored, whoever defined it.
+  if (name.includes("@")) return undefined
   if (name !== "id") return issue("unknownProperty", "no other property than id, because a metric has no other")
   if (typeof value === "string" && isAddressable(value) && value.isWellFormed() && !value.includes("\0"))
     return undefined

@@ -1,5 +1,4 @@
-import type { GraphVersion } from "@workanywhere/domain"
-import type { GraphErrorDetail } from "@workanywhere/domain"
+import { type GraphErrorDetail, type GraphVersion, type RepeatedName, placeIn } from "@workanywhere/domain"
 import { type Context, Hono } from "hono"
 import * as z from "zod"
 import { askedRootOf } from "./request-target.ts"
@@ -7,7 +6,7 @@ import { longestUrl } from "../graph/address.ts"
 import { addressed, odataPath } from "../graph/path.ts"
 import { queryOptions } from "../graph/query.ts"
 import { ApiError } from "./api-error.ts"
-import { jsonOf } from "./body.ts"
+import { type JsonBody, jsonOf } from "./body.ts"
 import type { Env } from "./env.ts"
 import { renderError } from "./render-error.ts"
 import { replyJson } from "./reply.ts"
@@ -33,7 +32,7 @@ const longestId = 256
 /** Room for a page of 999 whole devices, several times. */
 const largestAnswerBytes = 16 * 1_048_576
 
-const batchItem = z.strictObject({
+const batchItem = z.object({
   id: z.string().min(1).max(longestId),
   method: z.enum(["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]),
   url: z.string().min(1),
@@ -43,11 +42,14 @@ const batchItem = z.strictObject({
   dependsOn: z.exactOptional(z.array(z.string()).max(mostItems))
 })
 
-const batch = z.strictObject({ requests: z.array(batchItem).min(1) })
+const batch = z.object({ requests: z.array(batchItem).min(1) })
 
-type Item = z.output<typeof batchItem>
+interface Item extends z.output<typeof batchItem> {
+  /** The text of a body in which a name stands twice: only that still says so, to whoever answers the item. */
+  readonly bodyAsSent?: string
+}
 
-/** JSON Schema of the body of a batch. */
+/** JSON Schema of the body of a batch, as Microsoft's page writes one. */
 export const batchSchema = (): z.core.JSONSchema.BaseSchema => z.toJSONSchema(batch, { io: "input" })
 
 /** What came of an item. */
@@ -70,12 +72,68 @@ const fault = (target: string, what: string): GraphErrorDetail => ({
   target
 })
 
-const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
-  path.reduce<string>(
-    (place, step) =>
-      typeof step === "number" ? `${place}[${step}]` : `${place}${place === "" ? "" : "."}${String(step)}`,
-    ""
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Members by the names that Microsoft's page gives them, whatever their case; others are left out, as Graph does. */
+const named = (
+  names: ReadonlyArray<string>,
+  place: ReadonlyArray<PropertyKey>,
+  value: Readonly<Record<string, unknown>>
+): Readonly<Record<string, unknown>> => {
+  const byName = new Map<string, unknown>()
+  for (const [written, member] of Object.entries(value)) {
+    const name = names.find((known) => known.toLowerCase() === written.toLowerCase())
+    if (name === undefined) continue
+    if (byName.has(name)) {
+      throw malformed([fault(placeIn([...place, written]).slice(0, 100), "the name stands twice, in different cases")])
+    }
+    byName.set(name, member)
+  }
+  return Object.fromEntries(byName)
+}
+
+const withoutNulls = (value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null))
+
+const textOfNumber = (value: unknown): unknown => (typeof value === "number" ? String(value) : value)
+
+/** Headers without those that are null; PHP writes what has no names as an empty list. */
+const plainHeaders = (headers: unknown): unknown => {
+  if (Array.isArray(headers) && headers.length === 0) return {}
+  return isObject(headers) ? withoutNulls(headers) : headers
+}
+
+const itemMembers = ["id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"]
+
+/** An item as Microsoft's page would write it; what is wrong with it besides its spelling is left as it is. */
+const plainItem = (item: unknown, at: number): unknown => {
+  if (!isObject(item)) return item
+  const { id, method, headers, dependsOn, atomicityGroup, ...others } = withoutNulls(
+    named(itemMembers, ["requests", at], item)
   )
+  // To do one by one what was to be done together or not at all would be to do something else.
+  if (atomicityGroup !== undefined) {
+    throw malformed([
+      fault(`requests[${at}].atomicityGroup`, "requests are not made together or not at all; leave it out")
+    ])
+  }
+  return {
+    ...others,
+    ...(id === undefined ? {} : { id: textOfNumber(id) }),
+    ...(method === undefined ? {} : { method: typeof method === "string" ? method.toUpperCase() : method }),
+    ...(headers === undefined ? {} : { headers: plainHeaders(headers) }),
+    ...(dependsOn === undefined
+      ? {}
+      : { dependsOn: Array.isArray(dependsOn) ? dependsOn.map(textOfNumber) : dependsOn })
+  }
+}
+
+/** The position of the item in whose body a name stands twice; `undefined` for a name of the batch itself. */
+const itemWith = ({ path: [requests, at, body, ...inside] }: RepeatedName): number | undefined =>
+  typeof at === "number" && /^requests$/i.test(String(requests)) && /^body$/i.test(String(body)) && inside.length > 0
+    ? at
+    : undefined
 
 /** Ids are not case-sensitive (Microsoft: "Combine multiple HTTP requests using JSON batching"). */
 const keyOf = (id: string): string => id.toLowerCase()
@@ -131,21 +189,35 @@ const circle = (items: ReadonlyArray<Item>): ReadonlyArray<Item> => {
 }
 
 /** The items of a batch; everything that is wrong with it is said at once. */
-const itemsOf = (body: unknown): ReadonlyArray<Item> => {
-  const requests: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "requests") : undefined
+const itemsOf = ({ text, value, repeats }: JsonBody): ReadonlyArray<Item> => {
+  const ofBatch = repeats.filter((repeat) => itemWith(repeat) === undefined)
+  if (ofBatch.length > 0) {
+    throw malformed(ofBatch.map(({ path }) => fault(placeIn(path).slice(0, 100), "the name stands twice")))
+  }
+  const body = isObject(value) ? named(["requests"], [], value) : value
+  const requests = isObject(body) ? body["requests"] : undefined
   if (Array.isArray(requests) && requests.length > mostItems) {
     const message = `The number of batch request steps exceeds the maximum value of ${mostItems}: there are ${requests.length}.`
     throw new ApiError("BadRequest", message)
   }
-  const parsed = batch.safeParse(body)
+  const parsed = batch.safeParse(Array.isArray(requests) ? { requests: requests.map(plainItem) } : body)
   if (!parsed.success) {
     throw malformed(
       parsed.error.issues
         .slice(0, mostItems)
-        .map(({ path, message }) => fault(placeOf(path).slice(0, 100) || "the body", message.slice(0, 200)))
+        .map(({ path, message }) => fault(placeIn(path).slice(0, 100) || "the body", message.slice(0, 200)))
     )
   }
-  const items = parsed.data.requests
+  const bodiesAsSent = new Map(
+    repeats.flatMap((repeat) => {
+      const [at, body] = [itemWith(repeat), repeat.within[3]]
+      return at === undefined || body === undefined ? [] : [[at, text.slice(body.start, body.end)] as const]
+    })
+  )
+  const items = parsed.data.requests.map((item, at): Item => {
+    const bodyAsSent = bodiesAsSent.get(at)
+    return bodyAsSent === undefined ? item : { ...item, bodyAsSent }
+  })
   const known = new Set<string>()
   const faults: Array<GraphErrorDetail> = []
   for (const [at, { id }] of items.entries()) {
@@ -169,7 +241,8 @@ const dropped = /^(?:authorization|host|connection|content-length|transfer-encod
 const isJson = (contentType: string): boolean => /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)
 
 /** JSON as it is, text as text, and anything else in base64 (OData's rule for bodies inside JSON). */
-const bytesOf = (body: unknown, contentType: string): string | Uint8Array => {
+const bytesOf = ({ body, bodyAsSent }: Item, contentType: string): string | Uint8Array => {
+  if (bodyAsSent !== undefined) return bodyAsSent
   if (typeof body !== "string" || isJson(contentType)) return JSON.stringify(body)
   return /^text\//i.test(contentType) ? body : Buffer.from(body, "base64")
 }
@@ -179,7 +252,7 @@ const requestOf = (c: Context<Env>, url: URL, item: Item): Request => {
   for (const [name, value] of c.req.raw.headers) if (inherited.test(name)) headers.set(name, value)
   for (const [name, value] of new Headers(item.headers)) if (!dropped.test(name)) headers.set(name, value)
   if (item.body === undefined) return new Request(url, { method: item.method, headers })
-  const body = Buffer.from(bytesOf(item.body, headers.get("content-type") ?? ""))
+  const body = Buffer.from(bytesOf(item, headers.get("content-type") ?? ""))
   headers.set("content-length", String(body.length))
   return new Request(url, { method: item.method, headers, body })
 }
@@ -247,6 +320,14 @@ const atMost = (places: number): (<A>(work: () => Promise<A>) => Promise<A>) => 
   }
 }
 
+const refuseMultipart = (contentType: string | undefined): void => {
+  if (contentType === undefined || !/^\s*multipart\//i.test(contentType)) return
+  throw new ApiError(
+    "BadRequest",
+    'A batch is read as JSON, not as multipart/mixed: send {"requests":[…]} with the Content-Type application/json.'
+  )
+}
+
 /**
  * The route of batches under one root; `dispatchOf` gives what answers the items of one batch. Pages are large: where they
  * are made here, no more than `readsAtOnce` are made at a time.
@@ -277,6 +358,7 @@ export const batchRoutes = (
   return new Hono<Env>()
     .post(patternOf("batch"), async (c) => {
       queryOptions(c.req.url, [])
+      refuseMultipart(c.req.header("content-type"))
       const items = await jsonOf(c, largestBatchBytes, itemsOf)
       const answers = new Map<string, Promise<ItemAnswer>>()
       const responses: Array<Buffer> = []

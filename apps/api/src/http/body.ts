@@ -1,9 +1,27 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
-import { type Issue, type NewDevice, type Parsed, parseNewDevice } from "@workanywhere/domain"
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  type BrotliDecompress,
+  type Gunzip,
+  type Inflate,
+  type InflateRaw
+} from "node:zlib"
+import {
+  type Issue,
+  type JsonRead,
+  type NewDevice,
+  type Parsed,
+  type RepeatedName,
+  parseNewDevice,
+  readJson,
+  repeatedNameIssues
+} from "@workanywhere/domain"
 import type { Context } from "hono"
 import { isAddressable, longestKey } from "../graph/address.ts"
-import { type JsonLimits, limitPassed } from "../graph/json-limits.ts"
 import { ApiError } from "./api-error.ts"
 import type { Env } from "./env.ts"
 import { inTurn } from "./turn.ts"
@@ -67,13 +85,18 @@ const tooManyBodies = () =>
     { headers: { "retry-after": "1" } }
   )
 
-/** Of undeclared length: as much is read as shows that it is too much. */
-const undeclared = async (body: ReadableStream<Uint8Array>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
+/** Of a length that nobody told: as much is read as shows that it is too much. */
+const collected = async (
+  body: AsyncIterable<Uint8Array>,
+  mostBytes: number,
+  arriving: Arrival,
+  tooMuch: (mostBytes: number) => ApiError
+): Promise<Buffer> => {
   const chunks: Array<Uint8Array> = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > mostBytes) throw tooLarge(mostBytes)
+    if (bytes > mostBytes) throw tooMuch(mostBytes)
     if (!arriving.takes(chunk.length)) throw tooManyBodies()
     chunks.push(chunk)
   }
@@ -104,8 +127,65 @@ const bytesOf = async (c: Context<Env>, mostBytes: number, arriving: Arrival): P
     const isFromServer = incoming !== undefined && batchItem === undefined
     return isFromServer ? arrived(incoming, arriving) : Buffer.from(await c.req.raw.arrayBuffer())
   }
-  return c.req.raw.body === null ? Buffer.alloc(0) : undeclared(c.req.raw.body, mostBytes, arriving)
+  return c.req.raw.body === null ? Buffer.alloc(0) : collected(c.req.raw.body, mostBytes, arriving, tooLarge)
 }
+
+/** What some callers send as "deflate" is without the two bytes that zlib puts in front, which are a multiple of 31. */
+const hasZlibHeader = (bytes: Buffer): boolean =>
+  bytes.length > 1 && (bytes.readUInt8() & 0x0f) === 8 && bytes.readUInt16BE() % 31 === 0
+
+type Inflater = BrotliDecompress | Gunzip | Inflate | InflateRaw
+
+const strictly = { rejectGarbageAfterEnd: true }
+
+/** What undoes each coding of a body; a file of gzip may have several parts, so what follows one is looked at. */
+const inflaters: ReadonlyMap<string, (bytes: Buffer) => Inflater> = new Map<string, (bytes: Buffer) => Inflater>([
+  ["gzip", () => createGunzip()],
+  ["x-gzip", () => createGunzip()],
+  ["deflate", (bytes) => (hasZlibHeader(bytes) ? createInflate(strictly) : createInflateRaw(strictly))],
+  ["br", () => createBrotliDecompress(strictly)]
+])
+
+/** Several times what JSON of devices gives; a body of nothing but spaces shrinks to a thousandth. */
+const mostInflatedForByte = 100
+
+/** As much a small body may be whatever it was compressed from. */
+const alwaysInflatedBytes = 65_536
+
+const inflatesTooMuch = (): ApiError =>
+  new ApiError(
+    "invalidRequest",
+    `The body inflates to more than ${mostInflatedForByte} times its size, which is more than is accepted.`
+  )
+
+const otherCoding = (coding: string): ApiError =>
+  new ApiError(
+    "notSupported",
+    `The Content-Encoding '${coding.slice(0, 60)}' is not read; send the body plain, or as gzip, deflate or br.`,
+    // What would be read (RFC 9110, 15.5.16).
+    { headers: { "accept-encoding": "gzip, deflate, br" } }
+  )
+
+/** What undoes the coding of a body; `undefined` for one that is plain. */
+const inflaterFor = (contentEncoding: string | undefined): ((bytes: Buffer) => Inflater) | undefined => {
+  const coding = contentEncoding?.trim().toLowerCase() ?? ""
+  if (coding === "" || coding === "identity") return undefined
+  const inflater = inflaters.get(coding)
+  if (inflater === undefined) throw otherCoding(coding)
+  return inflater
+}
+
+const inflated = (inflater: Inflater, bytes: Buffer, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
+  const mostForSize = Math.max(bytes.length * mostInflatedForByte, alwaysInflatedBytes)
+  inflater.end(bytes)
+  return mostForSize < mostBytes
+    ? collected(inflater, mostForSize, arriving, inflatesTooMuch)
+    : collected(inflater, mostBytes, arriving, tooLarge)
+}
+
+/** Windows PowerShell puts a byte order mark in front of what it writes; to read over it is what JSON allows (RFC 8259, 8.1). */
+const withoutMark = (bytes: Buffer): Buffer =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 
 const isJson = (contentType: string): boolean => {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";")
@@ -120,6 +200,13 @@ const summary = (issues: ReadonlyArray<Issue>): string =>
     ? `The body does not fit the model: ${issues[0]?.message}.`
     : `The body does not fit the model in ${issues.length} places: ${issues.map(({ path }) => path).join(", ")}.`
 
+const misfit = (issues: ReadonlyArray<Issue>): ApiError =>
+  new ApiError("ModelValidationFailure", summary(issues), {
+    details: issues.map(({ code, message, path }) =>
+      path === "" ? { code, message } : { code, message, target: path }
+    )
+  })
+
 /** Far above what a device has; each stray name is compared with every property, which must not be made to take long. */
 const mostNames = 200
 
@@ -132,33 +219,42 @@ const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   if (parsed.success) return parsed.data
   const [first] = parsed.issues
   if (first?.code === "notAnObject") throw new ApiError("BadRequest", `${unreadable().message} ${sentence(first)}`)
-  throw new ApiError("ModelValidationFailure", summary(parsed.issues), {
-    details: parsed.issues.map(({ code, message, path }) =>
-      path === "" ? { code, message } : { code, message, target: path }
-    )
-  })
+  throw misfit(parsed.issues)
 }
 
 /** Room for a batch of twenty bodies with as many names as are looked at, and for as many headers. */
-const jsonLimits: JsonLimits = { depth: 64, values: 10_000 }
+const jsonLimits = { depth: 64, values: 10_000 }
 
-const tooMuch: Readonly<Record<keyof JsonLimits, string>> = {
-  depth: `The JSON of the body is nested deeper than the ${jsonLimits.depth} levels that are read.`,
-  values: `The JSON of the body holds more than the ${jsonLimits.values} values that are read.`
+const tooMuch: Readonly<Record<Extract<JsonRead, { readonly is: `too${string}` }>["is"], string>> = {
+  tooDeep: `The JSON of the body is nested deeper than the ${jsonLimits.depth} levels that are read.`,
+  tooManyValues: `The JSON of the body holds more than the ${jsonLimits.values} values that are read.`
 }
 
-const parseJson = (text: string): unknown => {
-  const passed = limitPassed(jsonLimits, text)
-  if (passed !== undefined) throw new ApiError("BadRequest", tooMuch[passed])
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw unreadable()
+/** A body that is JSON. */
+export interface JsonBody {
+  readonly text: string
+  /** Of a name that stands twice in an object it has the last value. */
+  readonly value: unknown
+  /** The names that do; nearly always none. */
+  readonly repeats: ReadonlyArray<RepeatedName>
+}
+
+const parseJson = (text: string): JsonBody => {
+  const read = readJson(text, jsonLimits)
+  switch (read.is) {
+    case "json":
+      return { text, value: read.value, repeats: [] }
+    case "repeated":
+      return { text, value: read.value, repeats: read.repeats }
+    case "notJson":
+      throw unreadable()
+    default:
+      throw new ApiError("BadRequest", tooMuch[read.is])
   }
 }
 
-/** What `read` makes of the body of a request, if that is JSON of at most so many bytes. */
-export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body: unknown) => A): Promise<A> => {
+/** What `take` makes of the body of a request, if that is JSON of at most so many bytes. */
+export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, take: (body: JsonBody) => A): Promise<A> => {
   const contentType = c.req.header("content-type")
   if (contentType === undefined) {
     throw new ApiError(
@@ -166,25 +262,34 @@ export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, read: (body:
       "Write requests (excluding DELETE) must contain the Content-Type header declaration."
     )
   }
+  const inflaterOf = inflaterFor(c.req.header("content-encoding"))
   const arriving = arrival(c.get("tenant"))
-  const bytes = await bytesOf(c, mostBytes, arriving)
-    .catch((error: unknown) => {
-      // Else the caller went away in the middle of its body.
-      throw error instanceof ApiError ? error : unreadable()
-    })
-    .finally(arriving.end)
+  const sent = bytesOf(c, mostBytes, arriving)
+  const read =
+    inflaterOf === undefined ? sent : sent.then((bytes) => inflated(inflaterOf(bytes), bytes, mostBytes, arriving))
+  const bytes = withoutMark(
+    await read
+      .catch((error: unknown) => {
+        // Else the caller went away in the middle of its body, or it is not compressed as it says.
+        throw error instanceof ApiError ? error : unreadable()
+      })
+      .finally(arriving.end)
+  )
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")
   return inTurn(c.get("tenant"), async () => {
     if (!isUtf8(bytes)) throw unreadable()
-    return read(parseJson(bytes.toString()))
+    return take(parseJson(bytes.toString()))
   })
 }
 
 /** The body of a request, if it is JSON that `parse` accepts. */
 export const jsonBody = <A>(c: Context<Env>, parse: (body: unknown) => Parsed<A>): Promise<A> =>
-  jsonOf(c, largestBodyBytes, (body) => fitting(body, parse))
+  jsonOf(c, largestBodyBytes, ({ value, repeats }) => {
+    if (repeats.length > 0) throw misfit(repeatedNameIssues(repeats))
+    return fitting(value, parse)
+  })
 
 /** The device in a body, whose id, if it has one, can be part of an address. */
 export const newDeviceIn = async (c: Context<Env>): Promise<NewDevice> => {

@@ -4,13 +4,17 @@ import {
   isShortEnough,
   isStorable,
   longestText,
+  portalUnavailableScore,
+  properties,
   readDeviceLineBatches,
+  unavailableScore,
+  unwritableIssue,
   wholeDevice
 } from "@workanywhere/domain"
 import { type CsvColumns, type ReadItem, type TextSource, readDeviceCsv } from "@workanywhere/domain/csv"
 import type { Collection, DeviceStore, Existing } from "./device-store.ts"
 
-/** How a file of devices is written: a JSON object in each line, or a table with a heading. */
+/** How a file of devices is written: as JSON, an object in each line or a whole document, or as a table with a heading. */
 export type ImportFormat = "jsonl" | "csv"
 
 /** How far an import has come. */
@@ -46,9 +50,18 @@ const devicesInTransaction = 10_000
 /** As long as one that is created over HTTP can be. */
 const longestIdCharacters = 256
 
-/** Enums that may have a member which is not known yet; with the id they are in an index, which has its limits. */
-const openEnums = ["upgradeEligibility", "healthStatus"] as const
-const longestMemberCharacters = 64
+/** What an update could not send back has no place in a store: what was read can always be written again. */
+const limited = properties.filter(({ kind }) => kind !== "string" && kind !== "boolean")
+
+const scores = properties.flatMap(({ name, kind }) => (kind === "score" ? [name] : []))
+
+/** The portal's files say in two ways that there is no score, of which Graph takes one. */
+const asGraphSaysIt = (device: WholeDevice): WholeDevice => {
+  const unavailable = scores.filter((name) => device[name] === portalUnavailableScore)
+  return unavailable.length === 0
+    ? device
+    : { ...device, ...Object.fromEntries(unavailable.map((name) => [name, unavailableScore])) }
+}
 
 /** Filling up from it takes half as long as `wholeDevice`; what else a line has is not looked at. */
 const nothingKnown = wholeDevice({ id: "" })
@@ -57,9 +70,11 @@ const unstorable = (device: KeyedDevice): string | undefined => {
   if (device.id === "" || device.id.length > longestIdCharacters) {
     return `id: expected a text of 1 to ${longestIdCharacters} characters`
   }
-  for (const name of openEnums) {
-    const { length } = device[name] ?? ""
-    if (length > longestMemberCharacters) return `${name}: expected at most ${longestMemberCharacters} characters`
+  for (const row of limited) {
+    const value = device[row.name]
+    if (value === undefined || value === null) continue
+    const issue = unwritableIssue(row, value)
+    if (issue !== undefined) return issue.message
   }
   for (const name in device) {
     const value: unknown = Reflect.get(device, name)
@@ -115,8 +130,8 @@ export const importDevices = async ({
     if (item.kind === "columns") for (const { message } of item.issues) onFault(line, message)
     else if (item.kind === "fault") leaveOut(item.message)
     else {
-      const problem = unstorable(item.device)
-      if (problem === undefined) devices.push({ ...nothingKnown, ...item.device })
+      const problem = item.issues?.map(({ message }) => message).join("; ") ?? unstorable(item.device)
+      if (problem === undefined) devices.push(asGraphSaysIt({ ...nothingKnown, ...item.device }))
       else leaveOut(problem)
     }
   }

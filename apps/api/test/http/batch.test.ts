@@ -303,11 +303,17 @@ describe("a batch", () => {
     ["has requests that are no array", { requests: {} }, "requests"],
     ["is empty", { requests: [] }, "requests"],
     ["has more than twenty requests", { requests: gets(21) }, undefined],
-    ["has another property", { requests: [item], extra: 1 }, "the body"],
+    ["has a name twice in two cases", { requests: [item], Requests: [item] }, "Requests"],
+    ["has an item with a name twice in two cases", { requests: [{ ...item, URL: "/x" }] }, "requests[0].URL"],
+    [
+      "has requests that are to be made together or not at all",
+      { requests: [{ ...item, atomicityGroup: "g1" }] },
+      "requests[0].atomicityGroup"
+    ],
     ["has a request that is none", { requests: [item, 7] }, "requests[1]"],
     ["has a request without an id", { requests: [{ ...item, id: undefined }] }, "requests[0].id"],
     ["has an empty id", { requests: [{ ...item, id: "" }] }, "requests[0].id"],
-    ["has a number for an id", { requests: [{ ...item, id: 1 }] }, "requests[0].id"],
+    ["has an id that is neither text nor number", { requests: [{ ...item, id: [1] }] }, "requests[0].id"],
     [
       "has the same id twice but for the case",
       {
@@ -339,7 +345,7 @@ describe("a batch", () => {
     ["has an id of more than 256 characters", { requests: [{ ...item, id: "x".repeat(257) }] }, "requests[0].id"],
     ["has a body without its type", { requests: [{ ...item, method: "PATCH", body: {} }] }, "requests[0].headers"],
     ["has a body on a GET", { requests: [{ ...item, headers: json, body: {} }] }, "requests[0].body"],
-    ["misspells a property", { requests: [{ ...item, dependson: ["1"] }] }, "requests[0]"],
+    ["depends on a number that no request has", { requests: [{ ...item, dependsOn: [2] }] }, "requests[0].dependsOn"],
     ["depends on a request that is not there", { requests: [{ ...item, dependsOn: ["2"] }] }, "requests[0].dependsOn"],
     ["depends on itself", { requests: [{ ...item, dependsOn: ["1"] }] }, "requests[0].dependsOn"],
     [
@@ -364,6 +370,101 @@ describe("a batch", () => {
     expect(message).toContain(target ?? "")
     // Nothing of it was sent.
     expect(opened.lines).toHaveLength(1)
+  })
+
+  it.for([
+    ["a name of the batch", '{"requests":[],"requests":[ITEM]}', "requests"],
+    [
+      "a name of an item",
+      '{"requests":[{"id":"1","method":"GET","url":"/nothing","url":"ADDRESS"}]}',
+      "requests[0].url"
+    ],
+    ["a body", '{"requests":[{"id":"1","method":"PATCH","url":"ADDRESS","body":{},"body":{}}]}', "requests[0].body"],
+    [
+      "a header",
+      '{"requests":[{"id":"1","method":"GET","url":"ADDRESS","headers":{"Accept":"a","\\u0041ccept":"b"}}]}',
+      "requests[0].headers.Accept"
+    ]
+  ] as const)("in which %s stands twice is refused as a whole, and named", async ([, text, target]) => {
+    await using opened = await openedApp("memory", [])
+    const body = text.replace("ADDRESS", devices).replace("ITEM", JSON.stringify(item))
+    const response = await opened.app.request("/beta/$batch", { method: "POST", headers: json, body })
+    const { code, details } = await failureOf(response)
+    expect([response.status, code, details?.[0]?.target]).toEqual([400, "BadRequest", target])
+    expect(opened.lines).toHaveLength(1)
+  })
+
+  it("answers an item in whose body a name stands twice as it would be answered alone, and the others as well", async () => {
+    await using opened = await openedApp("memory", ["a", "b", "c"])
+    const items = ["a", "b"].map((id) => JSON.stringify(update(id, id, { ownership: id })))
+    const twice = '{"ownership":"x","model":{"a":[{"\\u0061":1}]},"\\u006fwnership":"y"}'
+    const body = `{"Requests":[${items[0]},${JSON.stringify(update("c", "c", {})).replace('"body":{}', `"body":${twice}`)},${items[1]}]}`
+    const response = await opened.app.request("/beta/$batch", { method: "POST", headers: json, body })
+    const { responses } = (await response.json()) as { readonly responses: ReadonlyArray<ItemAnswer> }
+    const answers = new Map(responses.map((answer) => [answer.id, answer]))
+    expect(["a", "b", "c"].map((id) => answers.get(id)?.status)).toEqual([200, 200, 400])
+    expect(answers.get("c")?.body).toMatchObject({
+      error: { code: "ModelValidationFailure", details: [{ code: "repeatedName", target: "ownership" }] }
+    })
+    expect((await opened.store.page(standing, "b", 1)).devices[0]?.ownership).toBe(null)
+  })
+
+  it("takes what published clients write: numbers for ids, other cases, nulls, and names that nobody knows", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const body = {
+      "@odata.context": "x",
+      Requests: [
+        {
+          Id: 1,
+          Method: "patch",
+          URL: `${devices}/a`,
+          Headers: { "content-type": "application/json", Prefer: null },
+          Body: { Model: 1 }
+        },
+        {
+          id: "2",
+          method: "Patch",
+          url: `${devices}/a`,
+          headers: json,
+          body: { model: "M" },
+          dependsOn: null,
+          atomicityGroup: null
+        },
+        {
+          id: 3,
+          method: "get",
+          url: `${devices}/a`,
+          headers: null,
+          body: null,
+          depends_on: [9],
+          dependsOn: [2],
+          $search: "x"
+        },
+        { id: 4.5, METHOD: "GET", Url: `${devices}/a`, headers: [], dependsOn: [] }
+      ]
+    }
+    const response = await send(opened.app, body)
+    const { responses } = (await response.json()) as { readonly responses: ReadonlyArray<ItemAnswer> }
+    const byId = responses.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    // Names inside a body are the resource's, which are spelled one way only.
+    expect(byId.map(({ id, status }) => [id, status])).toEqual([
+      ["1", 400],
+      ["2", 200],
+      ["3", 200],
+      ["4.5", 200]
+    ])
+    expect(byId[2]?.body).toMatchObject({ model: "M" })
+  })
+
+  it("that is multipart is told that a batch is read as JSON", async () => {
+    await using opened = await openedApp("memory", [])
+    const response = await opened.app.request("/beta/$batch", {
+      method: "POST",
+      headers: { "content-type": "multipart/mixed; boundary=batch_1" },
+      body: "--batch_1\r\nContent-Type: application/http\r\n\r\nGET x HTTP/1.1\r\n\r\n--batch_1--"
+    })
+    expect(response.status).toBe(400)
+    expect((await failureOf(response)).message).toMatch(/read as JSON.*application\/json/)
   })
 
   it("names everything that is wrong with it, up to what can be read", async () => {

@@ -9,7 +9,7 @@ import { syntheticFleet } from "@workanywhere/domain/fleet"
 import { describe, expect, it } from "vitest"
 import { type ImportProgress, importDevices } from "../../src/store/import.ts"
 import { openDeviceStore } from "../../src/store/open-device-store.ts"
-import { openedApp, standing, storeKinds, temporaryFolder } from "../opened.ts"
+import { devicesPath, openedApp, standing, storeKinds, temporaryFolder } from "../opened.ts"
 import { ended, ran, started } from "../process.ts"
 
 // Processes start in some of these, and the machine may be busy.
@@ -78,10 +78,14 @@ describe.each(storeKinds)("an import into a store in %s", (kind) => {
       '{"id":"e","windowsScore":"high"}',
       `{"id":"f","healthStatus":"${"x".repeat(65)}"}`,
       '{"id":"g","healthStatus":"addedLater","@odata.type":"x"}',
-      `{"id":"h","model":"${"x".repeat(16_385)}"}`
+      `{"id":"h","model":"${"x".repeat(16_385)}"}`,
+      '{"id":"i","windowsScore":100.5}',
+      '{"id":"j","model":"a","\\u006dodel":"b"}',
+      '{"id":"k","healthStatus":"needsAttention","@odata.type":"x"}',
+      `{"id":"l","model":"${"x".repeat(16_385)}"}`
     ].join("\n")
     const { end, faults } = await imported(opened, { format: "jsonl", source })
-    expect(end).toEqual({ line: 11, devices: 2, kept: 0, faults: 9 })
+    expect(end).toEqual({ line: 15, devices: 2, kept: 0, faults: 13 })
     expect(faults.map((fault) => fault.split(":")[0])).toEqual([
       "2 the line is not JSON",
       "3 id",
@@ -91,13 +95,68 @@ describe.each(storeKinds)("an import into a store in %s", (kind) => {
       "7 id",
       "8 windowsScore",
       "9 healthStatus",
-      "11 model"
+      "10 healthStatus",
+      "11 model",
+      "12 windowsScore",
+      "13 model",
+      "15 model"
     ])
-    expect(faults.at(-1)).toBe("11 model: expected at most 16384 characters")
+    expect(faults.at(-1)).toBe("15 model: expected at most 16384 characters")
     expect(await stored(opened.store)).toEqual([
       wholeDevice({ id: "a", deviceName: "A" }),
-      wholeDevice({ id: "g", healthStatus: "addedLater" as WholeDevice["healthStatus"] })
+      wholeDevice({ id: "k", healthStatus: "needsAttention" })
     ])
+  })
+
+  it("puts only what an update can send back, whatever the file holds", async () => {
+    await using opened = await openedApp(kind, [])
+    const rows = [
+      "a,NOTCAPABLE,3,-2,100",
+      "b,maybe,0,1,1",
+      "c,3,9,1,1",
+      "d,4,unknownfuturevalue,0,-1",
+      "e,1,2,-3,1",
+      "f,capable,meetinggoals,86.5,-2",
+      ",,,,"
+    ]
+    const source = `id,upgradeEligibility,healthStatus,windowsScore,cloudIdentityScore\n${rows.join("\n")}`
+    const { faults } = await imported(opened, { format: "csv", source })
+    expect(faults.map((fault) => fault.split(":")[0])).toEqual([
+      "3 column 2, upgradeEligibility",
+      "4 column 3, healthStatus",
+      "6 column 4, windowsScore"
+    ])
+    const devices = await stored(opened.store)
+    expect(devices.map(({ id, windowsScore, cloudIdentityScore }) => [id, windowsScore, cloudIdentityScore])).toEqual([
+      ["a", -1, 100],
+      ["d", 0, -1],
+      ["f", 86.5, -1]
+    ])
+    for (const { id } of devices) {
+      const address = `${devicesPath}/${id}`
+      const headers = { prefer: "include-unknown-enum-members" }
+      const body = await (await opened.app.request(address, { headers })).text()
+      const update = { method: "PATCH", headers: { "content-type": "application/json" }, body }
+      expect((await opened.app.request(address, update)).status).toBe(200)
+    }
+    expect(await stored(opened.store)).toEqual(devices)
+  })
+
+  it("takes a page of Graph's as it was saved, annotations and all", async () => {
+    await using opened = await openedApp(kind, ["a", "b"])
+    const source = await (await opened.app.request(`${devicesPath}?$top=1`)).text()
+    const list = await (
+      await opened.app.request(devicesPath, { headers: { accept: "application/json;odata.metadata=full" } })
+    ).text()
+    await using other = await openedApp(kind === "postgres" ? "memory" : kind, [])
+    for (const [document, devices] of [
+      [source, 1],
+      [list, 2]
+    ] as const) {
+      const { end, faults } = await imported(other, { format: "jsonl", source: document })
+      expect([end.devices, faults]).toEqual([devices, []])
+    }
+    expect(await stored(other.store)).toEqual(await stored(opened.store))
   })
 
   it("takes an empty cell for nothing known, also where a device has to have a value", async () => {
@@ -178,6 +237,45 @@ describe("wfa-api import", () => {
       expect(code).toBe(9)
       expect(stderr).toMatch(/^line 2: .*windowsScore.*\nimported 1 devices up to line 2, 1 lines left out\n$/)
       expect(stderr).not.toContain("\u001b")
+    }
+  )
+
+  it("shows twenty lines that are left out, and counts the others", options, async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, "devices.jsonl")
+    await writeFile(file, `{"id":"a"}\n${"{\n".repeat(1_000)}`)
+    const { code, stderr } = await ran(["import", file], { WFA_STORE: `sqlite:${join(folder.path, "devices.sqlite")}` })
+    const lines = stderr.trimEnd().split("\n")
+    expect([code, lines.length, lines[19]]).toEqual([9, 22, "line 21: the line is not JSON"])
+    expect(lines.slice(-2)).toEqual([
+      "and 980 more lines like these",
+      "imported 1 devices up to line 1001, 1000 lines left out"
+    ])
+  })
+
+  it.for([
+    ["an empty file", "devices.jsonl", "", /there is no device in .*devices\.jsonl$/],
+    ["a list of nothing", "devices.json", "[]\n", /there is no device in .*devices\.json$/],
+    ["a table that is only a heading", "devices.csv", "id,model\r\n,\r\n", /there is no device in .*devices\.csv$/],
+    [
+      "a zip archive",
+      "report.csv",
+      Buffer.from("PK\u0003\u0004\0\u00ff", "latin1"),
+      /report\.csv: this is a zip archive/
+    ],
+    ["a database", "devices.jsonl", "SQLite format 3\0x", /devices\.jsonl: this holds bytes that no text has$/],
+    ["a folder", "", "", /is a folder$/],
+    ["a file that is not there", "none.csv", undefined, /there is no file .*none\.csv$/]
+  ] as const)(
+    "never ends with 0 when nothing is imported, and says in one line why: %s",
+    options,
+    async ([, name, content, line]) => {
+      await using folder = await temporaryFolder()
+      const file = join(folder.path, name)
+      if (name !== "" && content !== undefined) await writeFile(file, content)
+      const { code, stderr } = await ran(["import", file], { WFA_STORE: `sqlite:${join(folder.path, "x.sqlite")}` })
+      expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(line)])
+      expect([code, stderr.startsWith("wfa-api: import: ")]).toEqual([2, true])
     }
   )
 

@@ -20,6 +20,7 @@ import {
   property,
   propertyNames
 } from "./property.ts"
+import { typeNamePattern } from "./type-name.ts"
 
 /** How Graph names the resource in `@odata.type`. */
 export const deviceODataType = "#microsoft.graph.userExperienceAnalyticsWorkFromAnywhereDevice"
@@ -73,16 +74,28 @@ const shapeOf = (manner: Manner): Record<string, z.ZodType> =>
     ])
   )
 
-/** Annotations describe the body and are not properties: a service ignores those it does not use. */
-const isAnnotation = (name: string): boolean => name.includes("@odata.") && name !== "@odata.type"
+/** The two spellings of the annotation that names a body's type: since OData 4.01 the prefix may be left out. */
+const typeAnnotations = ["@odata.type", "@type"] as const
+
+/** Annotations describe the body and are not properties: a service ignores those it does not use, whoever defined them. */
+const isAnnotation = (name: string): boolean => name.includes("@") && !typeAnnotations.some((type) => type === name)
 
 const withoutAnnotations = (body: unknown): unknown => {
   if (typeof body !== "object" || body === null || !Object.keys(body).some(isAnnotation)) return body
   return Object.fromEntries(Object.entries(body).filter(([name]) => !isAnnotation(name)))
 }
 
+/** Sent on as it is usually written, so that who reads it need not know the others. */
+const deviceType = z
+  .string()
+  .regex(typeNamePattern(deviceODataType.slice("#microsoft.graph.".length)))
+  .transform(() => deviceODataType)
+
 const writing = (manner: Manner) =>
-  z.strictObject({ "@odata.type": z.exactOptional(z.literal(deviceODataType)), ...shapeOf(manner) })
+  z.strictObject({
+    ...Object.fromEntries(typeAnnotations.map((name) => [name, z.exactOptional(deviceType)])),
+    ...shapeOf(manner)
+  })
 
 const namesAProperty = (body: object): boolean =>
   Object.keys(body).some((name) => name !== "id" && property(name) !== undefined)
@@ -138,7 +151,7 @@ const issuesOf = (body: unknown, { issues }: z.ZodError): ReadonlyArray<Issue> =
     if (name === undefined) return [emptyUpdateIssue]
     const value: unknown = Reflect.get(body, name)
     const row = property(String(name))
-    return [row === undefined ? odataTypeIssue(value, deviceODataType) : valueIssue(row, value)]
+    return [row === undefined ? odataTypeIssue(String(name), value, deviceODataType) : valueIssue(row, value)]
   })
   const order = Object.keys(body)
   // A body in which every name is unknown is not empty to the person who wrote it.
@@ -212,5 +225,8 @@ const bodies: Record<Body, z.ZodType> = {
  */
 export const jsonSchemaOf = (body: Body): z.core.JSONSchema.BaseSchema => {
   const schema = z.toJSONSchema(bodies[body], { io: "input" })
-  return { ...schema, title: body, ...(body === "Device" ? {} : { patternProperties: { "@odata\\.": {} } }) }
+  if (body === "Device") return { ...schema, title: body }
+  // Beside annotations of all sorts: who reads the schema is shown the usual spelling as a property.
+  const { "@type": type = {}, ...shown } = schema.properties ?? {}
+  return { ...schema, title: body, properties: shown, patternProperties: { "@": {}, "^@type$": type } }
 }

@@ -59,3 +59,7 @@ export const memberWithNumber = <E extends EvolvableEnum>(of: E, number: number)
   for (const member of Object.keys(of)) if (of[member as keyof E] === number) return member as keyof E
   return undefined
 }
+
+/** The member with this name in any case, as people and spreadsheets write it; `undefined` when none has it. */
+export const memberNamed = <E extends EvolvableEnum>(of: E, name: string): keyof E | undefined =>
+  (Object.keys(of) as Array<keyof E & string>).find((member) => member.toLowerCase() === name.toLowerCase())

@@ -2,12 +2,14 @@ import { unknownFutureValue, writableMembers } from "./evolvable-enum.ts"
 import { nearMiss } from "./near-miss.ts"
 import { kindRules } from "./property-kind.ts"
 import { type Property, enumOf, isNullable, propertyNames } from "./property.ts"
+import { portalUnavailableScore } from "./score.ts"
 
 /** What can be wrong with a body. */
 export type IssueCode =
   | "notAnObject"
   | "emptyUpdate"
   | "unknownProperty"
+  | "repeatedName"
   | "wrongType"
   | "nullNotAllowed"
   | "unknownMember"
@@ -110,6 +112,16 @@ export const valueIssue = (of: Property, value: unknown): Issue => {
   }
 }
 
+/**
+ * Says why a value that was read could not be sent back, if it is a member that is not in use or a score out of range;
+ * nothing of -2, which means what -1 does.
+ */
+export const unwritableIssue = (of: Property, value: unknown): Issue | undefined => {
+  const { type, members, limits } = kindRules[of.kind]
+  const isLimited = members !== undefined || (type === "number" && value !== portalUnavailableScore)
+  return value !== null && isLimited && limits?.update.holds(value) === false ? valueIssue(of, value) : undefined
+}
+
 /** Whoever has more stray names than this did not misspell them; to guess takes far longer than all else about a name. */
 const mostGuesses = 10
 
@@ -124,6 +136,18 @@ export const unknownPropertyIssue = (name: string, strayNamesBefore = 0): Issue 
     expected: "a property of the device",
     received: path,
     ...(suggestion === undefined ? {} : { suggestion })
+  }
+}
+
+/** Says that a name stands more than once in the same object, so that nobody knows which of the values is meant. */
+export const repeatedNameIssue = (place: string): Issue => {
+  const path = shorten(place)
+  return {
+    path,
+    code: "repeatedName",
+    message: `${path}: the name stands more than once in the same object; expected it once`,
+    expected: "the name once",
+    received: "the name more than once"
   }
 }
 
@@ -146,10 +170,10 @@ export const emptyUpdateIssue: Issue = {
 }
 
 /** Says that a body declares itself to be of another type. */
-export const odataTypeIssue = (declared: unknown, expected: string): Issue => ({
-  path: "@odata.type",
+export const odataTypeIssue = (path: string, declared: unknown, expected: string): Issue => ({
+  path,
   code: "wrongODataType",
-  message: `@odata.type: ${shown(declared)} is another type; expected "${expected}", or leave it out`,
+  message: `${path}: ${shown(declared)} is another type; expected "${expected}", or leave it out`,
   expected,
   received: shown(declared)
 })

@@ -3,6 +3,7 @@ import {
   type HealthState,
   type UpgradeEligibility,
   healthState,
+  memberNamed,
   memberWithNumber,
   upgradeEligibility,
   writableMembers
@@ -105,7 +106,8 @@ const numberFromText = (text: string): number | string => {
 
 const memberFromText = (members: EvolvableEnum, text: string): string => {
   const trimmed = text.trim()
-  return (/^\d+$/.test(trimmed) ? memberWithNumber(members, Number(trimmed)) : undefined) ?? text
+  const member = /^\d+$/.test(trimmed) ? memberWithNumber(members, Number(trimmed)) : memberNamed(members, trimmed)
+  return member ?? text
 }
 
 const enumRule = (members: EvolvableEnum, graphType: KindRule["graphType"]) =>

@@ -17,6 +17,9 @@ export type SubScore = (typeof subScores)[number]
  */
 export const unavailableScore = -1
 
+/** What the portal's files have in its place as well; nobody may send it. */
+export const portalUnavailableScore = -2
+
 /** Whether a value is a score: a number from 0 to 100. Anything else, the encodings of "no score" included, is not. */
 export const isAvailable = (score: unknown): score is number => typeof score === "number" && score >= 0 && score <= 100
 

@@ -1,6 +1,6 @@
 import type { Device } from "../device/device.ts"
 import { memberNumber } from "../device/evolvable-enum.ts"
-import { type Issue, valueIssue } from "../device/issue.ts"
+import { type Issue, unwritableIssue, valueIssue } from "../device/issue.ts"
 import { isOfKind, kindRules } from "../device/property-kind.ts"
 import { type PropertyName, enumOf, isNullable, properties, property } from "../device/property.ts"
 import { unescaped } from "./csv-text.ts"
@@ -159,28 +159,46 @@ export const delimiterOf = (header: string): string => {
 /** What an empty cell means: nothing said about the property, or null where it may be null. */
 export type EmptyCell = "absent" | "null"
 
-/** The properties that a row's cells stand for, and what is wrong with those that do not fit. */
+/** A key whose spaces at its ends are part of it; in a file of anybody else's they are not. */
+const hasSpacesAround = /^'*\s|\s$/
+
+/** A key as a cell that {@link keyIn} reads as the same key. */
+export const keyCell = (key: string): string => (hasSpacesAround.test(key) ? `'${key}` : key)
+
+const keyIn = (cell: string): string =>
+  cell.startsWith("'") && hasSpacesAround.test(cell) ? cell.slice(1) : cell.trim()
+
+const inColumn = (at: number, issue: Issue): Issue => ({ ...issue, message: `column ${at + 1}, ${issue.message}` })
+
+/** The properties that a row's cells stand for, what is wrong with those that do not fit, and what may not be sent. */
 export const readCells = (
   columns: Headings["columns"],
   cells: ReadonlyArray<string>,
   empty: EmptyCell
-): { readonly device: Device; readonly issues: ReadonlyArray<Issue> } => {
+): { readonly device: Device; readonly issues: ReadonlyArray<Issue>; readonly unwritable: ReadonlyArray<Issue> } => {
   const device: Record<string, unknown> = {}
   const issues: Array<Issue> = []
+  const unwritable: Array<Issue> = []
   for (const [at, name] of columns.entries()) {
     const of = name === undefined ? undefined : property(name)
     if (of === undefined) continue
     const cell = cells[at] ?? ""
-    if (cell === "") {
-      if (of.name === "id") issues.push(valueIssue(of, null))
+    if (cell === "" || (of.name === "id" && cell.trim() === "")) {
+      if (of.name === "id") issues.push(inColumn(at, valueIssue(of, null)))
       else if (empty === "null" && isNullable(of)) device[of.name] = null
       continue
     }
-    const value = kindRules[of.kind].fromText(unescaped(cell))
-    if (isOfKind(of.kind, value)) device[of.name] = value
-    else issues.push(valueIssue(of, value))
+    const text = unescaped(cell)
+    const value = kindRules[of.kind].fromText(of.name === "id" ? keyIn(text) : text)
+    if (!isOfKind(of.kind, value)) {
+      issues.push(inColumn(at, valueIssue(of, value)))
+      continue
+    }
+    device[of.name] = value
+    const issue = unwritableIssue(of, value)
+    if (issue !== undefined) unwritable.push(inColumn(at, issue))
   }
-  return { device, issues }
+  return { device, issues, unwritable }
 }
 
 /** What a report of the portal prints for a property: an enum's number; a member without one by its name. */

@@ -1,5 +1,5 @@
 import Papa from "papaparse"
-import { type TextPiece, type TextSource, textOf } from "./text-source.ts"
+import { type TextPiece, type TextSource, piecesFrom, textOf } from "./text-source.ts"
 
 /**
  * Texts that a spreadsheet would take for a formula (OWASP's list, with the full-width signs that Excel folds), the
@@ -49,9 +49,12 @@ export type CsvRow =
 /** A device has some 1,200 characters; without a bound one stray quote would hold the rest of the file in memory. */
 const longestRowCodeUnits = 65_536
 
-const countLineFeeds = (text: string, from: number, to: number): number => {
+/** What lines of a file end with, a `\r` before a `\n` aside: `\r` alone is what Excel's "CSV (Macintosh)" has. */
+type Newline = "\n" | "\r"
+
+const countLines = (text: string, newline: Newline, from: number, to: number): number => {
   let count = 0
-  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) count++
+  for (let at = text.indexOf(newline, from); at !== -1 && at < to; at = text.indexOf(newline, at + 1)) count++
   return count
 }
 
@@ -64,7 +67,8 @@ const withoutLineEnd = (cells: Array<string>, raw: string): Array<string> => {
   return cells
 }
 
-const isBlank = (cells: ReadonlyArray<string>): boolean => cells.length === 1 && cells[0] === ""
+/** A blank line, or one of nothing but delimiters, which spreadsheets leave behind below a table. */
+const isBlank = (cells: ReadonlyArray<string>): boolean => cells.every((cell) => cell === "")
 
 interface Splitter {
   readonly push: (text: string, valid: boolean) => void
@@ -76,28 +80,28 @@ interface Splitter {
  * Cuts text into rows. A row whose quotes are broken or never closed costs its first line only: reading goes on in the
  * next line, which is where a person would look for the next row.
  */
-const splitter = (delimiter: string, headerLine: number): Splitter => {
+const splitter = (delimiter: string, newline: Newline, firstLine: number): Splitter => {
   let text = ""
-  let line = 1
+  let line = firstLine
   let invalidLines: Array<number> = []
   let skippingLongLine = false
   let lineEnded = false
 
   const advance = (to: number): void => {
-    line += countLineFeeds(text, 0, to)
+    line += countLines(text, newline, 0, to)
     text = text.slice(to)
     invalidLines = invalidLines.filter((invalid) => invalid >= line)
   }
 
   const whatIsBroken = (): "quotes" | "tooLong" | "notUtf8" => {
     if (invalidLines[0] === line) return "notUtf8"
-    const end = text.indexOf("\n")
+    const end = text.indexOf(newline)
     return (end === -1 ? text.length : end) > longestRowCodeUnits ? "tooLong" : "quotes"
   }
 
   /** Leaves out the first line; false when its end is not there yet. */
   const skipLine = (): boolean => {
-    const end = text.indexOf("\n")
+    const end = text.indexOf(newline)
     skippingLongLine = end === -1
     if (skippingLongLine) text = ""
     else advance(end + 1)
@@ -111,15 +115,15 @@ const splitter = (delimiter: string, headerLine: number): Splitter => {
     let broken = false
     const parser = new Papa.Parser({
       delimiter,
-      newline: "\n",
+      newline,
       step: ({ data, errors, meta }: Papa.ParseStepResult<ReadonlyArray<Array<string>>>) => {
         broken = errors.length > 0 || meta.cursor - from > longestRowCodeUnits
         if (broken) return parser.abort()
-        const lines = countLineFeeds(text, from, meta.cursor)
+        const lines = countLines(text, newline, from, meta.cursor)
         const cells = withoutLineEnd(data[0] ?? [], text.slice(Math.max(from, meta.cursor - 4), meta.cursor))
         if (invalidLines.some((invalid) => invalid >= rowLine && invalid < rowLine + Math.max(lines, 1))) {
           rows.push({ line: rowLine, broken: "notUtf8" })
-        } else if (rowLine >= headerLine && !isBlank(cells)) rows.push({ line: rowLine, cells })
+        } else if (!isBlank(cells)) rows.push({ line: rowLine, cells })
         from = meta.cursor
         rowLine += lines
       }
@@ -131,9 +135,9 @@ const splitter = (delimiter: string, headerLine: number): Splitter => {
 
   return {
     push: (piece, valid) => {
-      if (!valid) invalidLines.push(line + countLineFeeds(text, 0, text.length))
+      if (!valid) invalidLines.push(line + countLines(text, newline, 0, text.length))
       text += piece
-      lineEnded ||= piece.includes("\n")
+      lineEnded ||= piece.includes(newline)
     },
     take: (atEnd) => {
       const rows: Array<CsvRow> = []
@@ -150,38 +154,80 @@ const splitter = (delimiter: string, headerLine: number): Splitter => {
   }
 }
 
-/** A first line by which some programs tell a spreadsheet the delimiter; it is no row. */
-const delimiterLine = /^sep=(.)\r?\n/
+/** Lines above a header that are no rows: one tells a spreadsheet the delimiter, one is Windows PowerShell's type of its rows. */
+const delimiterLine = /^"?sep=(.)"?[\s,;|]*$/i
+const typeLine = /^"?#TYPE\b/i
+
+/** What is known of a file once its header is there. */
+interface Start {
+  readonly delimiter: string
+  readonly newline: Newline
+  /** Where the header begins: its line, and how much text is before it. */
+  readonly line: number
+  readonly skipped: number
+}
+
+/** Where the first line of a text ends, outside of quotes; `undefined` when its end is not there yet. */
+const lineEndIn = (
+  text: string,
+  from: number
+): { readonly at: number; readonly end: "\n" | "\r\n" | "\r" } | undefined => {
+  let isQuoted = false
+  for (let at = from; at < text.length; at++) {
+    const one = text[at]
+    if (one === '"') isQuoted = !isQuoted
+    else if (isQuoted) continue
+    else if (one === "\n") return { at, end: "\n" }
+    else if (one === "\r") {
+      // It may be cut from what follows it.
+      if (at + 1 === text.length) return undefined
+      return { at, end: text[at + 1] === "\n" ? "\r\n" : "\r" }
+    }
+  }
+  return undefined
+}
+
+/** Finds the header; `undefined` while it is not all there, unless no more is to come. */
+const startOf = (text: string, isAll: boolean, delimiterOf: (header: string) => string): Start | undefined => {
+  let told: string | undefined
+  let newline: Newline = "\n"
+  let line = 1
+  for (let skipped = 0; ; line++) {
+    const found = lineEndIn(text, skipped)
+    if (found === undefined && !isAll) return undefined
+    if (found !== undefined) newline = found.end === "\r" ? "\r" : "\n"
+    const header = text.slice(skipped, found?.at)
+    told = delimiterLine.exec(header)?.[1] ?? told
+    const isAbove = header.trim() === "" || delimiterLine.test(header) || typeLine.test(header)
+    if (!isAbove || found === undefined) return { delimiter: told ?? delimiterOf(header), newline, line, skipped }
+    skipped = found.at + found.end.length
+  }
+}
 
 /**
- * Cuts the text of a CSV file into rows, as it arrives. Blank lines are no rows. The delimiter is what `delimiterOf`
- * makes of the first line, unless a line such as `sep=;` stands above it.
+ * Cuts the text of a CSV file into rows, as it arrives. Blank lines, and those of nothing but delimiters, are no rows. The
+ * delimiter is what `delimiterOf` makes of the header, unless a line such as `sep=;` stands above it.
  *
- * @throws UnreadableSource for UTF-16
+ * @throws UnreadableSource for what is no text
  */
 export async function* csvRows(source: TextSource, delimiterOf: (header: string) => string): AsyncGenerator<CsvRow> {
-  const start = (head: string): Splitter => {
-    const told = delimiterLine.exec(head)
-    if (told !== null) return splitter(told[1] ?? ",", 2)
-    const [header = ""] = head.trimStart().split("\n", 1)
-    return splitter(delimiterOf(header), 1)
-  }
   let rows: Splitter | undefined
   let head: Array<TextPiece> = []
-  for await (const piece of textOf(source)) {
-    head.push(piece)
-    if (rows === undefined) {
-      const text = head.map((piece) => piece.text).join("")
-      if (!text.trimStart().includes("\n") && text.length <= longestRowCodeUnits) continue
-      rows = start(text)
-    }
-    for (const { text, valid } of head) rows.push(text, valid)
+  const begin = (isAll: boolean): void => {
+    const text = head.map((piece) => piece.text).join("")
+    const start = startOf(text, isAll || text.length > longestRowCodeUnits, delimiterOf)
+    if (start === undefined) return
+    rows = splitter(start.delimiter, start.newline, start.line)
+    for (const piece of piecesFrom(head, start.skipped)) rows.push(piece.text, piece.valid)
     head = []
-    yield* rows.take(false)
   }
-  if (rows === undefined) {
-    rows = start(head.map((piece) => piece.text).join(""))
-    for (const { text, valid } of head) rows.push(text, valid)
+  for await (const piece of textOf(source)) {
+    if (rows === undefined) {
+      head.push(piece)
+      begin(false)
+    } else rows.push(piece.text, piece.valid)
+    if (rows !== undefined) yield* rows.take(false)
   }
-  yield* rows.take(true)
+  if (rows === undefined) begin(true)
+  if (rows !== undefined) yield* rows.take(true)
 }

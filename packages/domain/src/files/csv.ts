@@ -7,6 +7,7 @@ import {
   type Headings,
   type PortalReport,
   delimiterOf,
+  keyCell,
   portalColumn,
   portalProperties,
   portalValue,
@@ -23,13 +24,16 @@ export interface DeviceCsvWriter {
   readonly row: (device: Device) => string
 }
 
+const cellOf = (name: PropertyName, value: unknown): unknown =>
+  name === "id" && typeof value === "string" ? keyCell(value) : value
+
 /**
  * Writes devices with these properties as columns, named and spelled as Graph does; safe to open in a spreadsheet, see
  * {@link csvLine}. A missing property is written like null: an empty cell.
  */
 export const deviceCsvWriter = (columns: ReadonlyArray<PropertyName>): DeviceCsvWriter => ({
   header: csvLine(columns),
-  row: (device) => csvLine(columns.map((name) => device[name]))
+  row: (device) => csvLine(columns.map((name) => cellOf(name, device[name])))
 })
 
 /**
@@ -40,7 +44,7 @@ export const portalCsvWriter = (report: PortalReport): DeviceCsvWriter => {
   const columns = portalProperties[report]
   return {
     header: csvLine(columns.map(portalColumn)),
-    row: (device) => csvLine(columns.map((name) => portalValue(device, name)))
+    row: (device) => csvLine(columns.map((name) => cellOf(name, portalValue(device, name))))
   }
 }
 
@@ -87,13 +91,15 @@ const readHeader = (line: number, cells: ReadonlyArray<string>): CsvColumns & { 
 
 /**
  * Reads devices from CSV as it arrives: Graph's names or the portal's in the header, comma, semicolon or tab (found
- * from the header, or told by a line `sep=;`), line ends `\n` or `\r\n`, quoted line breaks, with or without a byte
+ * from the header, or told by a line `sep=;`), line ends `\n`, `\r\n` or `\r`, quoted line breaks, with or without a byte
  * order mark. First come the columns, then every row as a device or as what is wrong with it. Truth is `true`, `false`,
- * `1` or `0` in any case; enums are names or Graph's numbers; names of enum members that this package does not know
- * are kept. What {@link deviceCsvWriter} wrote is read back as it was, except that a missing property comes back as
+ * `1` or `0` in any case; enums are names in any case or Graph's numbers; names of enum members that this package does not
+ * know are kept, and said to be unknown in the `issues` of the row, as scores out of range are. Ids are without spaces
+ * around, unless {@link deviceCsvWriter} wrote them so. Rows of nothing but delimiters are passed over, and so is the line
+ * `#TYPE` of Windows PowerShell. What {@link deviceCsvWriter} wrote is read back as it was, except that a missing property comes back as
  * null. Memory is bounded, whatever the file holds.
  *
- * @throws UnreadableSource when there is no header, it has no column for the id, or the text is UTF-16
+ * @throws UnreadableSource when there is no header, it has no column for the id, or it is no text
  */
 export async function* readDeviceCsv(
   source: TextSource,
@@ -125,6 +131,8 @@ const readRow = (
   if (cells.length < columns.length || surplus.some((cell) => cell !== "")) {
     return fault(line, "cellCount", `the row has ${cells.length} cells, the header has ${columns.length}`)
   }
-  const { device, issues } = readCells(columns, cells, empty)
-  return issues.length > 0 ? notADevice(line, issues) : { kind: "device", line, device: device as KeyedDevice }
+  const { device, issues, unwritable } = readCells(columns, cells, empty)
+  if (issues.length > 0) return notADevice(line, issues)
+  const read = { kind: "device", line, device: device as KeyedDevice } as const
+  return unwritable.length === 0 ? read : { ...read, issues: unwritable }
 }

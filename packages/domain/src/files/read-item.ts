@@ -3,9 +3,9 @@ import type { Issue } from "../device/issue.ts"
 
 /**
  * What kept a row or line from being read: `notADevice` (its values do not fit, see `issues`), `notJson`, `quotes`
- * (never closed, or followed by more text), `cellCount`, `tooLong`, `notUtf8`.
+ * (never closed, or followed by more text), `cellCount`, `tooLong`, `tooDeep`, `notUtf8` (or, in a text that is UTF-16, not that).
  */
-export type FaultCode = "notADevice" | "notJson" | "quotes" | "cellCount" | "tooLong" | "notUtf8"
+export type FaultCode = "notADevice" | "notJson" | "quotes" | "cellCount" | "tooLong" | "tooDeep" | "notUtf8"
 
 /** A row or line that was left out. Reading goes on behind it. */
 export interface Fault {
@@ -24,6 +24,8 @@ export interface DeviceRead {
   readonly kind: "device"
   readonly line: number
   readonly device: KeyedDevice
+  /** Values of a CSV file that were read but may not be sent: members that nobody knows, scores out of range. */
+  readonly issues?: ReadonlyArray<Issue>
 }
 
 /** What the readers of devices yield. */
@@ -34,6 +36,7 @@ const words: Record<Exclude<FaultCode, "notADevice">, string> = {
   quotes: "a quote is never closed, or more text follows the closing one",
   cellCount: "the row has not as many cells as the header",
   tooLong: "the line is too long to be a device",
+  tooDeep: "the JSON is nested too deeply to be a device",
   notUtf8: "the line holds bytes that are not UTF-8"
 }
 

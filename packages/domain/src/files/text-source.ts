@@ -1,8 +1,8 @@
-/** Where a reader takes its text from: a string, a stream of strings or bytes (UTF-8), cut anywhere. */
+/** Where a reader takes its text from: a string, a stream of strings or bytes (UTF-8, or UTF-16 with its mark), cut anywhere. */
 export type TextSource = string | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>
 
 /** Why a source as a whole cannot be read; a fault in one row or line is no such reason. */
-export type UnreadableReason = "utf16" | "noHeader" | "noIdColumn"
+export type UnreadableReason = "utf16" | "binary" | "noHeader" | "noIdColumn"
 
 /** What a reader throws when nothing of a source can be read. An error of the source itself passes through as it is. */
 export class UnreadableSource extends Error {
@@ -15,7 +15,7 @@ export class UnreadableSource extends Error {
   }
 }
 
-/** A piece of text; one that is not `valid` lies within one line and holds bytes that are not UTF-8. */
+/** A piece of text; one that is not `valid` lies within one line and holds bytes that are no characters. */
 export interface TextPiece {
   readonly text: string
   readonly valid: boolean
@@ -72,34 +72,87 @@ const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   return both
 }
 
-const isUtf16 = ([first, second]: Uint8Array): boolean =>
-  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
+/** A file's first bytes tell what it is, where it is one of these. */
+const signatureBytes = 4
+
+const zip = "PK\u0003\u0004"
+
+const isZip = (): UnreadableSource =>
+  new UnreadableSource(
+    "binary",
+    "this is a zip archive, as an .xlsx file and what an export job gives are, and not text; unpack it, or save it as CSV"
+  )
+
+/** As far as the first line of a text may reach for it to be looked at. */
+const lookedAtBytes = 1_024
+
+/** Why bytes that a file begins with are no text that can be read. */
+const refusalOf = (bytes: Uint8Array): UnreadableSource | undefined => {
+  const [first, second] = bytes
+  if (String.fromCharCode(...bytes.subarray(0, zip.length)) === zip) return isZip()
+  if (first === 0x1f && second === 0x8b) {
+    return new UnreadableSource("binary", "this is compressed with gzip, and not text; unpack it first")
+  }
+  if (bytes.length > 1 && (first === 0) !== (second === 0)) {
+    return new UnreadableSource(
+      "utf16",
+      "the text is UTF-16 without a byte order mark; save it as UTF-8 (in Excel: CSV UTF-8)"
+    )
+  }
+  const start = bytes.subarray(0, lookedAtBytes)
+  const firstLine = start.subarray(0, start.indexOf(lineFeed) + 1 || start.length)
+  return firstLine.includes(0) ? new UnreadableSource("binary", "this holds bytes that no text has") : undefined
+}
+
+/** What Windows PowerShell redirects is UTF-16; with its byte order mark it can be told. */
+const utf16Of = ([first, second]: Uint8Array): "utf-16le" | "utf-16be" | undefined => {
+  if (first === 0xff && second === 0xfe) return "utf-16le"
+  return first === 0xfe && second === 0xff ? "utf-16be" : undefined
+}
+
+/** By the line, where it holds what stands for half a character. */
+function* piecesOfUtf16(text: string): Generator<TextPiece> {
+  if (!text.includes("\uFFFD")) yield { text, valid: true }
+  else for (const line of text.split(/(?<=\n)/)) yield { text: line, valid: !line.includes("\uFFFD") }
+}
 
 async function* decodedPieces(source: TextSource): AsyncGenerator<TextPiece> {
   // A copy: a source may fill the same buffer again.
   let carried = new Uint8Array()
-  let first = true
+  let isStarted = false
+  let utf16: ((bytes: Uint8Array, atEnd: boolean) => string) | undefined
+  function* taken(bytes: Uint8Array, atEnd: boolean): Generator<TextPiece> {
+    if (!isStarted) {
+      isStarted = true
+      const label = utf16Of(bytes)
+      const refusal = label === undefined ? refusalOf(bytes) : undefined
+      if (refusal !== undefined) throw refusal
+      if (label !== undefined) {
+        const decoder = new TextDecoder(label)
+        utf16 = (bytes, atEnd) => decoder.decode(bytes, { stream: !atEnd })
+      }
+    }
+    if (utf16 !== undefined) {
+      carried = new Uint8Array()
+      yield* piecesOfUtf16(utf16(bytes, atEnd))
+      return
+    }
+    const whole = atEnd ? bytes.length : wholeCharacters(bytes)
+    carried = new Uint8Array(bytes.subarray(whole))
+    yield* piecesOf(bytes.subarray(0, whole))
+  }
   for await (const chunk of typeof source === "string" ? [source] : source) {
     if (typeof chunk === "string") {
-      yield* piecesOf(carried)
-      carried = new Uint8Array()
+      if (!isStarted && carried.length === 0 && chunk.startsWith(zip)) throw isZip()
+      yield* taken(carried, true)
       yield { text: chunk, valid: true }
     } else {
       const bytes = joined(carried, chunk)
-      if (first && bytes.length < 2) {
-        carried = new Uint8Array(bytes)
-        continue
-      }
-      if (first && isUtf16(bytes)) {
-        throw new UnreadableSource("utf16", "the text is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)")
-      }
-      const whole = wholeCharacters(bytes)
-      yield* piecesOf(bytes.subarray(0, whole))
-      carried = new Uint8Array(bytes.subarray(whole))
+      if (isStarted || bytes.length >= signatureBytes) yield* taken(bytes, false)
+      else carried = new Uint8Array(bytes)
     }
-    first = false
   }
-  yield* piecesOf(carried)
+  yield* taken(carried, true)
 }
 
 /** The source's text in pieces of bounded length, without its byte order mark. */
@@ -113,4 +166,14 @@ export async function* textOf(source: TextSource): AsyncGenerator<TextPiece> {
       yield { text: text.slice(from, from + longestPieceCodeUnits), valid }
     }
   }
+}
+
+/** Pieces of text without so much of their beginning. */
+export const piecesFrom = (pieces: ReadonlyArray<TextPiece>, from: number): ReadonlyArray<TextPiece> => {
+  let left = from
+  return pieces.map(({ text, valid }) => {
+    const piece = { text: text.slice(left), valid }
+    left = Math.max(0, left - text.length)
+    return piece
+  })
 }

@@ -58,7 +58,16 @@ describe("the forms of a CSV file", () => {
     ["a line that tells the delimiter", "sep=|\r\nid|deviceName\r\nd1|PC-1\r\nd2|\r\n"],
     ["names in another case, with spaces", "ID, DEVICENAME\nd1,PC-1\nd2,\n"],
     ["blank lines", "\n\nid,deviceName\n\nd1,PC-1\r\n\r\nd2,\n\n"],
-    ["empty cells behind the last column", "id,deviceName\nd1,PC-1,,\nd2,,,\n"]
+    ["empty cells behind the last column", "id,deviceName\nd1,PC-1,,\nd2,,,\n"],
+    ["\\r alone, as Excel for Mac writes it", "id,deviceName\rd1,PC-1\rd2,\r"],
+    ["\\r alone, with quotes, blank lines and no end", '\r\r"id";"deviceName"\r\r"d1";"PC-1"\rd2;'],
+    ["\\r alone below a line that tells the delimiter", "sep=|\rid|deviceName\rd1|PC-1\rd2|\r"],
+    ["the type that Windows PowerShell writes", '#TYPE System.Object\r\n"id","deviceName"\r\n"d1","PC-1"\r\n"d2",\r\n'],
+    ["a type that went through a spreadsheet", '"#TYPE Selected.Object",,\nid,deviceName\nd1,PC-1\nd2,\n'],
+    ["a type and a delimiter, in either order", "SEP=;\n#TYPE x\nid;deviceName\nd1;PC-1\nd2;\n"],
+    ["a delimiter that went through a spreadsheet", '"sep=;",,\r\n\r\nid;deviceName\r\nd1;PC-1\r\nd2;\r\n'],
+    ["rows of nothing but delimiters", 'id,deviceName\n,\nd1,PC-1\n,,,\n"",""\nd2,\n,\n,\n'],
+    ["ids with spaces around", 'id,deviceName\n d1,PC-1\n"d2 ",\n']
   ])("reads %s", async (_, text) => {
     expect(await devicesOf(text)).toEqual(simple)
     expect(await faultsOf(text)).toEqual([])
@@ -80,6 +89,46 @@ describe("the forms of a CSV file", () => {
         }
       )
     )
+  })
+
+  it("reads UTF-16 with its byte order mark, however it is cut", async () => {
+    const text = "\uFEFFid\tdeviceName\r\nd1\tPC-1\r\nd2\t\r\n"
+    for (const data of [Buffer.from(text, "utf16le"), Buffer.from(text, "utf16le").swap16()]) {
+      for (const size of [1, 5, data.length]) {
+        const chunks = Array.from({ length: Math.ceil(data.length / size) }, (_, at) =>
+          data.subarray(at * size, (at + 1) * size)
+        )
+        expect(await devicesOf(chunks)).toEqual(simple)
+      }
+    }
+  })
+
+  it("keeps a \\r inside of quotes, whatever the lines end with, and counts lines by their ends", async () => {
+    const quoted = '"id","device\rName"\na,1\n'
+    expect(await devicesOf(quoted)).toEqual([{ id: "a" }])
+    expect(await devicesOf('id,deviceName\n"a","x\ry"\nb,z\n')).toEqual([
+      { id: "a", deviceName: "x\ry" },
+      { id: "b", deviceName: "z" }
+    ])
+    const text = 'id,deviceName\ra,"x\r\ny"\r\rb\rc,"open\rd,1\r'
+    expect(await faultsOf(text)).toEqual([
+      [5, "cellCount"],
+      [6, "quotes"]
+    ])
+    expect(await devicesOf(text)).toEqual([
+      { id: "a", deviceName: "x\r\ny" },
+      { id: "d", deviceName: "1" }
+    ])
+    for (const size of [1, 2, 3]) {
+      const cut = Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+        text.slice(at * size, (at + 1) * size)
+      )
+      expect(await all(cut)).toEqual(await all(text))
+    }
+  })
+
+  it("refuses an id that is nothing but spaces", async () => {
+    expect(await faultsOf("id,deviceName\n  ,PC-1\n")).toEqual([[2, "notADevice"]])
   })
 
   it("reads decimal commas where a spreadsheet wrote them", async () => {
@@ -107,6 +156,39 @@ describe("the forms of a CSV file", () => {
       { id: "b", upgradeEligibility: "addedLater", healthStatus: "9" },
       { id: "c" }
     ])
+  })
+
+  it("reads names of enums in any case, with spaces around", async () => {
+    const text = "id,upgradeEligibility,healthStatus\na,NotCapable, MEETINGGOALS \nb,UPGRADED,insufficientdata\n"
+    expect(await rowsOf(text)).toMatchObject([
+      { device: { upgradeEligibility: "notCapable", healthStatus: "meetingGoals" } },
+      { device: { upgradeEligibility: "upgraded", healthStatus: "insufficientData" } }
+    ])
+  })
+
+  it("tells by line and column which values no update may send: other words, numbers not in use, scores out of range", async () => {
+    const text = "DeviceId,UpgradeEligibility,HealthStatus,WindowsScore\na,3,0,-2\nb,maybe,9,100.5\nc,4,5,-1\n"
+    const rows = await rowsOf(text)
+    expect(
+      rows.map((item) => [item.line, (item as DeviceRead).issues?.map(({ message }) => message.split(" ").slice(0, 4))])
+    ).toEqual([
+      [2, undefined],
+      [
+        3,
+        [
+          ["column", "2,", "upgradeEligibility:", '"maybe"'],
+          ["column", "3,", "healthStatus:", '"9"'],
+          ["column", "4,", "windowsScore:", "100.5"]
+        ]
+      ],
+      [4, [["column", "3,", "healthStatus:", '"5"']]]
+    ])
+    expect(rows.every(({ kind }) => kind === "device")).toBe(true)
+  })
+
+  it("names the column of a value that is none", async () => {
+    const [row] = await rowsOf("id,tenantAttached\nd1,perhaps\n")
+    expect(row).toMatchObject({ kind: "fault", message: expect.stringMatching(/^column 2, tenantAttached: "perhaps"/) })
   })
 
   it("takes an empty cell as null or as nothing said, as asked", async () => {
@@ -137,7 +219,8 @@ describe("the header of a CSV file", () => {
     ["there are only blank lines", "\r\n\n", "noHeader"],
     ["the header's quotes are broken", '"id,deviceName\nd1,PC-1\n', "noHeader"],
     ["the header is too long", "x".repeat(200_000), "noHeader"],
-    ["the text is UTF-16", "\uFEFFid\nd1\n", "utf16"]
+    ["the text is UTF-16 without a byte order mark", "id\nd1\n", "utf16"],
+    ["it is a zip archive", "PK\u0003\u0004\u0014\0\0\0\u0008\0id", "binary"]
   ])("is refused when %s", async (_, text, reason) => {
     const source = reason === "utf16" ? [Buffer.from(text, "utf16le")] : text
     const refusal = await all(source).catch((error: unknown) => error)
@@ -309,7 +392,7 @@ describe("a CSV reader", () => {
     await fc.assert(
       fc.asyncProperty(header, fc.array(piece, { maxLength: 40 }), async (head, pieces) => {
         const source = [head, ...pieces]
-        const lineCount = source.join("").split("\n").length
+        const lineCount = source.join("").split(/\n|\r/).length
         const lines = (await readable(all(source))).map(({ line }) => line)
         expect(lines).toEqual([...new Set(lines)].toSorted((a, b) => a - b))
         expect(lines.at(-1) ?? 1).toBeLessThanOrEqual(lineCount)

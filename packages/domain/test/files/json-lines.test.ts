@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
@@ -204,8 +205,63 @@ describe("JSONL", () => {
     expect(await read(bytes())).toMatchObject([{ device: { id: "d1", model: "Zürich" } }])
   })
 
-  it("is refused as a whole only when it is UTF-16", async () => {
-    await expect(read([Buffer.from('\uFEFF{"id":"d1"}', "utf16le")])).rejects.toThrow(UnreadableSource)
+  it("is refused as a whole only when it is UTF-16 without a byte order mark, or no text", async () => {
+    for (const order of ["utf-16le", "utf-16be"]) {
+      const bytes = Buffer.from('{"id":"d1"}', "utf16le")
+      await expect(read([order === "utf-16le" ? bytes : bytes.swap16()])).rejects.toMatchObject({ reason: "utf16" })
+    }
+    const [zip, gzip] = [Buffer.from("PK\u0003\u0004\u0014\0"), gzipSync('{"id":"d1"}')]
+    const bytewise = [zip, gzip].map((bytes) => [...bytes].map((byte) => Uint8Array.of(byte)))
+    for (const source of [[zip], [gzip], ...bytewise, [Buffer.from("SQLite format 3\0")]]) {
+      const refusal = await read(source).catch((error: unknown) => error)
+      expect(refusal).toBeInstanceOf(UnreadableSource)
+      expect(refusal).toMatchObject({ reason: "binary" })
+    }
+  })
+
+  it("is read when it is UTF-16 with its mark, as Windows PowerShell redirects it, however it is cut", async () => {
+    const text = '\uFEFF{"id":"d1","model":"Zürich 𝔘"}\r\n{"id":"d2"}\r\n{"id":"HALF"}\n'
+    const little = Buffer.from(text, "utf16le")
+    // Half of a surrogate pair in place of the "H".
+    little.writeUInt16LE(0xd835, little.indexOf(Buffer.from("HALF", "utf16le")))
+    const big = Buffer.from(little).swap16()
+    for (const data of [little, big]) {
+      for (const size of [1, 3, data.length]) {
+        const chunks = Array.from({ length: Math.ceil(data.length / size) }, (_, at) =>
+          data.subarray(at * size, (at + 1) * size)
+        )
+        const items = await read(chunks)
+        expect(inShort(items)).toEqual([
+          [1, "d1"],
+          [2, "d2"],
+          [3, "notUtf8"]
+        ])
+        expect(items[0]).toMatchObject({ device: { model: "Zürich 𝔘" } })
+      }
+    }
+  })
+
+  it("refuses a line in which a name stands twice, and names it, also inside of what is not a property", async () => {
+    const items = await read(
+      '{"id":"d1","model":"a","model":"a"}\n{"id":"d2","x":{"y":[{"a":1,"\\u0061":2}]}}\n{"id":"d3","x":{"a":1},"y":{"a":1}}\n'
+    )
+    expect(inShort(items)).toEqual([
+      [1, "notADevice"],
+      [2, "notADevice"],
+      [3, "d3"]
+    ])
+    expect(items.slice(0, 2)).toMatchObject([
+      { issues: [{ path: "model", code: "repeatedName" }] },
+      { issues: [{ path: "x.y[0].a", code: "repeatedName" }] }
+    ])
+  })
+
+  it("refuses a line that is nested too deeply to be looked at", async () => {
+    const nested = (levels: number) => `{"id":"d1","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`
+    expect(inShort(await read(`${nested(63)}\n${nested(64)}\n`))).toEqual([
+      [1, "d1"],
+      [2, "tooDeep"]
+    ])
   })
 
   it("never makes the reader throw, whatever it holds", async () => {
@@ -233,6 +289,130 @@ describe("JSONL", () => {
       })
     )
     expect(({} as { id?: string }).id).toBeUndefined()
+  })
+})
+
+const bytewise = (text: string): ReadonlyArray<Uint8Array> =>
+  Array.from(Buffer.from(text), (byte) => Uint8Array.of(byte))
+
+describe("a whole JSON document where JSONL was expected", () => {
+  const page = { "@odata.context": 'x"[', "@odata.count": 2, value: [{ id: "d1" }, { id: "d2", model: "],{" }] }
+
+  it.each([
+    ["a list", JSON.stringify(page.value)],
+    ["a list over several lines", JSON.stringify(page.value, undefined, 2)],
+    ["a list with a device in each line", `[\n${page.value.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`],
+    ["a page of Graph's", JSON.stringify(page)],
+    ["a page over several lines", JSON.stringify(page, undefined, "\t")],
+    ["a page with what follows its rows", JSON.stringify({ ...page, "@odata.nextLink": "y}", more: { a: [] } })],
+    ["objects over several lines", page.value.map((row) => JSON.stringify(row, undefined, 2)).join("\r\n")],
+    ["a list with a byte order mark and blank lines", `\uFEFF\r\n\r\n ${JSON.stringify(page.value)}\r\n`]
+  ])("is read as %s", async (_, text) => {
+    const expected = await read(text)
+    expect(expected.map((item) => item.kind === "device" && item.device)).toEqual(page.value)
+    expect(await read(bytewise(text))).toEqual(expected)
+  })
+
+  it.each([["[]"], [" [ ] "], ['{"value":[]}'], ["\n\n"]])("that is empty holds nothing: %j", async (text) => {
+    expect(await read(text)).toEqual([])
+  })
+
+  it("tells what cannot be read by line and position, and goes on", async () => {
+    const text = '[\n {"id":"d1"},\n {"id":7},\n {,\n "x": 1}, 5, ,\n {"id":"a","id":"b"}, {"id":"d7"}]'
+    const items = await read(text)
+    expect(inShort(items)).toEqual([
+      [2, "d1"],
+      [3, "notADevice"],
+      [4, "notJson"],
+      [5, "notADevice"],
+      [5, "notJson"],
+      [6, "notADevice"],
+      [6, "d7"]
+    ])
+    expect(items[5]).toMatchObject({ message: expect.stringMatching(/^item 6: id: /) })
+  })
+
+  it.each([
+    ["within a device", '[{"id":"d1"},\n{"id":"d2"'],
+    ["within its list", '[{"id":"d1"},\n'],
+    ["before its list does", '[{"id":"d1"}\n'],
+    ["within the last of several objects", '{\n"id":"d1"}\n{\n"id":']
+  ])("that ends %s is not taken for a whole one", async (_, text) => {
+    const items = await read(text)
+    expect(items.filter(({ kind }) => kind === "fault")).toMatchObject([{ code: "notJson" }])
+  })
+
+  it("has nothing behind it that would be passed over in silence", async () => {
+    const page = '{"value":[{"id":"d1"}],"@odata.nextLink":"x"}'
+    for (const text of [`${page}\n${page}`, '[{"id":"d1"}]\n{"id":"d2"}', '[{"id":"d1"}] [{"id":"d2"}]']) {
+      expect(inShort(await read(text)).map(([, what]) => what)).toEqual(["d1", "notJson"])
+    }
+  })
+
+  it("leaves a device out that is too long, or whose bytes are not UTF-8, and holds no more than one", async () => {
+    const text = JSON.stringify([{ id: "d1" }, { id: "d2", model: "x".repeat(300) }, { id: "d3" }])
+    const options = { longestLineCodeUnits: 200 }
+    for (const source of [text, bytewise(text)]) {
+      expect(inShort(await read(source, options))).toEqual([
+        [1, "d1"],
+        [1, "tooLong"],
+        [1, "d3"]
+      ])
+    }
+    const broken = Buffer.from('[{"id":"d1"},{"id":"d?"},{"id":"d3"}]')
+    broken[broken.indexOf("?")] = 0xfc
+    for (const source of [[broken], [...broken].map((byte) => Uint8Array.of(byte))]) {
+      expect(inShort(await read(source)).map(([, what]) => what)).toEqual(["d1", "notUtf8", "d3"])
+    }
+  })
+
+  it("gives what JSON.parse gives, however the text is cut and spaced", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(annotated, { maxLength: 4 }),
+        fc.nat(3),
+        fc.array(fc.nat(2_000), { maxLength: 6 }).map((cuts) => cuts.toSorted((a, b) => a - b)),
+        async (devices, spaces, cuts) => {
+          const rows = devices.map((one, at) => ({ ...one, id: String(at) }))
+          const text = JSON.stringify(rows, undefined, spaces)
+          const items = await read([0, ...cuts].map((cut, at) => text.slice(cut, cuts[at])))
+          expect(items.map((item) => item.kind === "device" && item.device)).toEqual(JSON.parse(text))
+        }
+      )
+    )
+  })
+
+  it("never makes the reader throw, whatever it holds", async () => {
+    const piece = fc.constantFrom(
+      "[",
+      "]",
+      "{",
+      "}",
+      ",",
+      '"',
+      "\\",
+      "\n",
+      " ",
+      '"value":[',
+      '{"id":"a"}',
+      "\uFFFD",
+      "1"
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom("[", '{"value":[', '{\n"'),
+        fc.array(piece, { maxLength: 20 }),
+        async (head, pieces) => {
+          const text = [head, ...pieces].join("")
+          const items = await read(text)
+          expect(await read(bytewise(text))).toEqual(items)
+          const lines = items.map(({ line }) => line)
+          expect(lines).toEqual(lines.toSorted((a, b) => a - b))
+          expect(lines.at(-1) ?? 1).toBeLessThanOrEqual(text.split("\n").length)
+        }
+      ),
+      { numRuns: 1_000 }
+    )
   })
 })
 

@@ -1,0 +1,10 @@
+/**
+ * The texts by which `@odata.type` names a type of Graph's, as a regular expression: with `microsoft.graph.` or `graph.`, the
+ * alias that `$metadata` declares, with `#` or without, or as a URI whose fragment it is (OData JSON Format, 4.6.3).
+ */
+export const typeNamePattern = (name: string): RegExp =>
+  new RegExp(String.raw`^(?:(?:https?://[^\s#]+/)?\$metadata#|#)?(?:microsoft\.)?graph\.${name}$`)
+
+/** Whether a text is one by which `@odata.type` names a type; `type` is its name with its namespace, `#` or not. */
+export const namesType = (text: unknown, type: string): boolean =>
+  typeof text === "string" && typeNamePattern(type.slice(type.lastIndexOf(".") + 1)).test(text)
