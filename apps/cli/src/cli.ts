@@ -1,6 +1,5 @@
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
-import * as Stream from "effect/Stream"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
@@ -15,9 +14,9 @@ const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
   const show = (event: CliOutput.Presenter.Event) => {
     switch (event._tag) {
       case "Help":
-        return Effect.ignore(write(Stream.make(`${formatter.formatHelpDoc(event.helpDoc)}\n`)))
+        return Effect.ignore(write(`${formatter.formatHelpDoc(event.helpDoc)}\n`))
       case "Version":
-        return Effect.ignore(write(Stream.make(`${formatter.formatVersion(event.name, event.version)}\n`)))
+        return Effect.ignore(write(`${formatter.formatVersion(event.name, event.version)}\n`))
       case "InvalidInvocation":
         return writeError(
           ...event.errors.flatMap((error) => `wfa: ${error.message}`.split("\n")),
@@ -29,13 +28,17 @@ const presenter = (stdio: Stdio.Stdio): CliOutput.Presenter => {
   return { present: (event) => Effect.provideService(show(event), Stdio.Stdio, stdio) }
 }
 
+/** `wfa help device list`, as other tools have it. */
+const withHelp = ([first, ...rest]: ReadonlyArray<string>): ReadonlyArray<string> =>
+  first === "help" ? [...rest, "--help"] : first === undefined ? [] : [first, ...rest]
+
 const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
 
 /** Runs a command line and gives its exit code; whatever failed has been told on stderr by then. */
 export const run = Effect.fnUntraced(
   function* (args: ReadonlyArray<string>, version: string) {
     const stdio = yield* Stdio.Stdio
-    yield* Command.runWith(wfa, { version })(args).pipe(
+    yield* Command.runWith(wfa, { version })(withHelp(args)).pipe(
       Effect.provideService(CliOutput.Presenter, presenter(stdio)),
       Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns }))
     )

@@ -1,9 +1,10 @@
-import { GraphClient } from "@workanywhere/graph-client"
+import { GraphClient, type InvalidOptions } from "@workanywhere/graph-client"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
+import * as http from "node:http"
 import { root } from "./commands/root.ts"
 import { requestLog } from "./debug.ts"
 import { ConfigurationError, UsageError } from "./failure.ts"
@@ -11,46 +12,77 @@ import { writeError } from "./output.ts"
 
 const defaultTarget = "http://127.0.0.1:4010/beta"
 
-const rootOf = (text: string): URL | undefined => {
-  const url = URL.parse(text)
-  return url !== null &&
-    /^https?:$/.test(url.protocol) &&
-    url.pathname.length > 1 &&
-    url.search === "" &&
-    url.hash === ""
-    ? url
-    : undefined
+/** The client's words about its options, in those of a command line and its environment. */
+const wrongSetting = ({ problems }: InvalidOptions, isTargetFlag: boolean): UsageError | ConfigurationError => {
+  const message = problems
+    .map((problem) =>
+      problem
+        .replace(/^baseUrl\b/, isTargetFlag ? "--target" : "WFA_TARGET")
+        .replace(/^token\b/, "WFA_TOKEN")
+        .replace("and its origin is not among insecureOrigins", "so that what is sent could be read on the way")
+    )
+    .join("; ")
+  const isOfTarget = problems.some((problem) => problem.startsWith("baseUrl"))
+  return isTargetFlag && isOfTarget ? new UsageError({ message }) : new ConfigurationError({ message })
 }
 
-const wrongTarget = (name: string) =>
-  `${name} is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta or ${defaultTarget}`
+const failing = <E>(error: E) => Layer.effect(GraphClient, Effect.fail(error))
 
-const target = Effect.fnUntraced(function* (flag: Option.Option<string>) {
-  if (Option.isSome(flag)) return rootOf(flag.value) ?? (yield* new UsageError({ message: wrongTarget("--target") }))
-  const text = yield* Config.String("WFA_TARGET").pipe(Config.withDefault(defaultTarget))
-  return rootOf(text) ?? (yield* new ConfigurationError({ message: wrongTarget("WFA_TARGET") }))
+/** Whether nothing listens on this machine, where waiting starts nothing. */
+const isNotStarted = (systemCode: string | undefined, target: string): boolean =>
+  systemCode === "ECONNREFUSED" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(URL.parse(target)?.hostname ?? "")
+
+const variable = (...names: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach(names, (name) => Config.option(Config.String(name))),
+    (values) => values.find((value) => Option.getOrElse(value, () => "") !== "")?.pipe(Option.getOrUndefined)
+  )
+
+/**
+ * Sends requests through the proxy that the environment names, as long as the client is there. What is not https goes to
+ * this machine only, and through no proxy.
+ */
+const throughProxy = Effect.gen(function* () {
+  const proxy = yield* variable("https_proxy", "HTTPS_PROXY")
+  if (proxy === undefined) return
+  const noProxy = yield* variable("no_proxy", "NO_PROXY")
+  if (!/^https?:$/.test(URL.parse(proxy)?.protocol ?? "")) {
+    return yield* new ConfigurationError({
+      message: "HTTPS_PROXY is not the address of a proxy, such as http://proxy.example:8080"
+    })
+  }
+  // Node 22 is without, in some of its versions.
+  const setProxy: typeof http.setGlobalProxyFromEnv | undefined = http.setGlobalProxyFromEnv
+  if (setProxy === undefined) {
+    return yield* writeError(`HTTPS_PROXY is not used: Node ${process.versions.node} cannot, Node 24.21 can.`)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => setProxy({ HTTPS_PROXY: proxy, ...(noProxy === undefined ? {} : { NO_PROXY: noProxy }) })),
+    (restore) => Effect.sync(restore)
+  )
 })
-
-const fail = (message: string) => Layer.effect(GraphClient, Effect.fail(new ConfigurationError({ message })))
 
 /** The client for the target that flags and environment name; read only when a command that sends something runs. */
 export const targetClient = Layer.unwrap(
   Effect.gen(function* () {
     const flags = yield* root
-    const baseUrl = yield* target(flags.target)
+    const isTargetFlag = Option.isSome(flags.target)
+    const baseUrl = isTargetFlag
+      ? flags.target.value
+      : yield* Config.String("WFA_TARGET").pipe(Config.withDefault(defaultTarget))
     const token = yield* Config.option(Config.Redacted("WFA_TOKEN"))
+    yield* throughProxy
     const stdio = yield* Stdio.Stdio
     const client = GraphClient.layer({
       baseUrl,
       ...(Option.isSome(token) ? { token: token.value } : {}),
       onRepeat: ({ error, waitMillis }) =>
-        writeError(`${error.message}; trying again in ${(waitMillis / 1000).toFixed(1)} s`).pipe(
-          Effect.provideService(Stdio.Stdio, stdio)
-        )
-    })
+        isNotStarted(error.systemCode, baseUrl)
+          ? Effect.succeed<false>(false)
+          : writeError(`${error.message}; trying again in ${(waitMillis / 1000).toFixed(1)} s`).pipe(
+              Effect.provideService(Stdio.Stdio, stdio)
+            )
+    }).pipe(Layer.catchTag("InvalidOptions", (error) => failing(wrongSetting(error, isTargetFlag))))
     return flags.debug ? Layer.provide(client, requestLog) : client
   })
-).pipe(
-  Layer.catchTag("InvalidOptions", (error) => fail(error.message)),
-  Layer.catchTag("ConfigError", (error) => fail(error.message))
-)
+).pipe(Layer.catchTag("ConfigError", (error) => failing(new ConfigurationError({ message: error.message }))))

@@ -36,6 +36,9 @@ const codeForReason: Record<Reason["_tag"], number> = {
   Incomplete: exitCode.incomplete
 }
 
+const notStarted =
+  "Nothing listens there. The local service is started with wfa-api (in the repository: npx -y pnpm@12 start); another target is named with --target or WFA_TARGET."
+
 const adviceFor: Record<Reason["_tag"], string | undefined> = {
   Invalid: undefined,
   Unauthorized: "Set WFA_TOKEN to a valid access token for the target.",
@@ -54,14 +57,23 @@ const adviceFor: Record<Reason["_tag"], string | undefined> = {
   Incomplete: "What was printed may not be the whole list; run the command again."
 }
 
-/** Nobody refused a write that may have taken effect. */
-const codeOf = ({ outcomeUnknown, reason }: GraphError): number => {
-  const code = codeForReason[reason._tag]
-  return outcomeUnknown === true && code === exitCode.refused ? exitCode.tryLater : code
-}
+/** A write that may have taken effect was neither made nor refused, whatever its last answer says. */
+const codeOf = ({ outcomeUnknown, reason }: GraphError): number =>
+  outcomeUnknown === true ? exitCode.tryLater : codeForReason[reason._tag]
 
-const unknownOutcome =
+/** What is left to do about a write of which nobody knows. */
+export const unknownOutcome =
   "Whether the write took effect is not known: read the device back with wfa device get before you repeat it."
+
+/** What networks fail with; of a certificate or a proxy the message says what to do. */
+const networkCode = /^(E(?!RR)[A-Z_]+|UND_ERR_\w+)$/
+
+const adviceOn = ({ outcomeUnknown, reason, systemCode }: GraphError): string | undefined => {
+  if (systemCode === "ECONNREFUSED") return notStarted
+  if (systemCode !== undefined && !networkCode.test(systemCode)) return undefined
+  const isForLater = reason._tag === "Unavailable" || reason._tag === "Throttled"
+  return outcomeUnknown === true && isForLater ? undefined : adviceFor[reason._tag]
+}
 
 const graphLines = (error: GraphError): ReadonlyArray<string> => {
   const { reason } = error
@@ -70,13 +82,14 @@ const graphLines = (error: GraphError): ReadonlyArray<string> => {
     `${error.method} ${error.path}`,
     ...answer,
     ...(error.requestId === undefined ? [] : [`request-id ${error.requestId}`]),
+    ...(error.activityId === undefined ? [] : [`activity-id ${error.activityId}`]),
     `client-request-id ${error.clientRequestId}`
   ]
   const details =
     reason._tag === "Invalid"
       ? reason.issues.map((issue) => issue.message)
       : (error.details ?? []).map((detail) => detail.message)
-  const advice = adviceFor[reason._tag]
+  const advice = adviceOn(error)
   return [
     reason._tag === "Invalid" ? "the request cannot be sent as it is; nothing was sent" : error.message,
     ...details.map((detail) => `  - ${detail}`),

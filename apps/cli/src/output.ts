@@ -21,13 +21,15 @@ export const formatFor = (asked: Option.Option<Format>): Effect.Effect<Format, n
     ? Effect.succeed(asked.value)
     : Stdio.Stdio.use((stdio) => Effect.map(stdio.stdoutIsTerminal, (terminal) => (terminal ? "table" : "json")))
 
-/** Writes data to stdout, piece by piece as it comes. */
-export const write = <E, R>(
-  text: Stream.Stream<string, E, R>
-): Effect.Effect<void, E | OutputClosed, R | Stdio.Stdio> =>
-  Stdio.Stdio.use((stdio) =>
-    Stream.run(text, stdio.stdout()).pipe(Effect.catchTag("PlatformError", () => Effect.fail(new OutputClosed())))
-  )
+/** Writes a text to stdout. */
+export const write = (text: string): Effect.Effect<void, OutputClosed, Stdio.Stdio> =>
+  text === ""
+    ? Effect.void
+    : Stdio.Stdio.use((stdio) =>
+        Stream.run(Stream.make(text), stdio.stdout()).pipe(
+          Effect.catchTag("PlatformError", () => Effect.fail(new OutputClosed()))
+        )
+      )
 
 const longestLine = 2_000
 
@@ -92,28 +94,29 @@ const tableLine = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>):
     .join("  ")
     .trimEnd()}\n`
 
+/** How rows become a text. */
+interface Rendering<Row> {
+  /** The first of them, after what comes before all rows. */
+  readonly begin: (first: ReadonlyArray<Row>) => string
+  readonly more: (rows: ReadonlyArray<Row>) => string
+  /** What comes after the last. */
+  readonly end: string
+  /** All there is where there is no row. */
+  readonly none: string
+}
+
 /** Rows are printed as they arrive, so the first rows decide the widths; a longer cell later on pushes its line out. */
-const table = <Row, E, R>(
-  columns: ReadonlyArray<Column<Row>>,
-  rows: Stream.Stream<Row, E, R>
-): Stream.Stream<string, E, R> => {
-  let widths: ReadonlyArray<number> | undefined
+const table = <Row>(columns: ReadonlyArray<Column<Row>>): Rendering<Row> => {
+  let widths: ReadonlyArray<number> = []
   const heading = columns.map((column) => column.label)
-  const lines = (cells: ReadonlyArray<ReadonlyArray<string>>): string => {
-    const first = widths === undefined
-    widths ??= columns.map((_, column) =>
-      Math.max(...[heading, ...cells].map((row) => displayWidth(row[column] ?? "")))
-    )
-    const fixed = widths
-    const head = first ? [heading, fixed.map((width) => "-".repeat(width))] : []
-    return [...head, ...cells].map((row) => tableLine(row, fixed)).join("")
+  const cellsOf = (row: Row) => columns.map((column) => cellOf(column.value(row)))
+  const lines = (cells: ReadonlyArray<ReadonlyArray<string>>) => cells.map((row) => tableLine(row, widths)).join("")
+  const begin = (first: ReadonlyArray<Row>): string => {
+    const cells = first.map(cellsOf)
+    widths = columns.map((_, column) => Math.max(...[heading, ...cells].map((row) => displayWidth(row[column] ?? ""))))
+    return lines([heading, widths.map((width) => "-".repeat(width)), ...cells])
   }
-  return rows.pipe(
-    Stream.map((row) => columns.map((column) => cellOf(column.value(row)))),
-    Stream.chunks,
-    Stream.map(lines),
-    Stream.orElseIfEmpty(() => Stream.sync(() => lines([])))
-  )
+  return { begin, more: (rows) => lines(rows.map(cellsOf)), end: "", none: begin([]) }
 }
 
 const markdownLine = (cells: ReadonlyArray<string>): string =>
@@ -123,62 +126,66 @@ const markdownLine = (cells: ReadonlyArray<string>): string =>
 export const jsonOf = (value: unknown, indent?: number): string =>
   printableJson(JSON.stringify(value, undefined, indent))
 
-const document = <Row, E, R>(rows: Stream.Stream<Row, E, R>): Stream.Stream<string, E, R> => {
-  let before = "[\n"
-  const items = Stream.map(rows, (row) => {
-    const text = `${before}${jsonOf(row)}`
-    before = ",\n"
-    return text
-  })
-  const end = Stream.sync(() => (before === ",\n" ? "\n]\n" : "[]\n"))
-  // The closing bracket comes even when the rows fail half-way: stdout is always one valid document.
-  const closed = Stream.catch(items, (error) => Stream.concat(end, Stream.fail(error)))
-  return Stream.concat(closed, end)
+const document = <Row>(): Rendering<Row> => {
+  const items = (rows: ReadonlyArray<Row>) => rows.map((row) => jsonOf(row)).join(",\n")
+  return { begin: (first) => `[\n${items(first)}`, more: (rows) => `,\n${items(rows)}`, end: "\n]\n", none: "[]\n" }
 }
 
-const rendered = <Row, E, R>(
+/** A line for each row, below one with the names of the columns. */
+const linesBelow = <Row>(head: string, line: (row: Row) => string): Rendering<Row> => {
+  const lines = (rows: ReadonlyArray<Row>) => rows.map(line).join("")
+  return { begin: (first) => head + lines(first), more: lines, end: "", none: head }
+}
+
+const renderingOf = <Row>(
   format: Format,
   columns: ReadonlyArray<Column<Row>>,
-  rows: Stream.Stream<Row, E, R>,
   toTerminal: boolean
-): Stream.Stream<string, E, R> => {
+): Rendering<Row> => {
   const values = (row: Row) => columns.map((column) => column.value(row))
   // A file has the texts as they are.
   const csvCell = (cell: Cell): Cell => (toTerminal && typeof cell === "string" ? printable(cell) : cell)
   switch (format) {
     case "table":
-      return table(columns, rows)
+      return table(columns)
     case "json":
-      return document(rows)
+      return document()
     case "jsonl":
-      return Stream.map(rows, (row) => `${jsonOf(row)}\n`)
+      return linesBelow("", (row) => `${jsonOf(row)}\n`)
     case "csv":
-      return Stream.concat(
-        Stream.make(csvLine(columns.map((column) => column.name))),
-        Stream.map(rows, (row) => csvLine(values(row).map(csvCell)))
-      )
+      return linesBelow(csvLine(columns.map((column) => column.name)), (row) => csvLine(values(row).map(csvCell)))
     case "md":
-      return Stream.concat(
-        Stream.make(markdownLine(columns.map((column) => column.label)) + markdownLine(columns.map(() => "---"))),
-        Stream.map(rows, (row) => markdownLine(values(row).map(cellOf)))
+      return linesBelow(
+        markdownLine(columns.map((column) => column.label)) + markdownLine(columns.map(() => "---")),
+        (row) => markdownLine(values(row).map(cellOf))
       )
   }
 }
 
-/** Prints rows in a format, each as it arrives, and gives their number. */
+/**
+ * Prints rows in a format, each as it arrives, and gives their number. What is on stdout is one document, whatever ends the
+ * rows; where they end in a failure before the first, there is nothing. `interrupted` is told how many there are.
+ */
 export const writeRows = <Row, E, R>(
   format: Format,
   columns: ReadonlyArray<Column<Row>>,
-  rows: Stream.Stream<Row, E, R>
+  rows: Stream.Stream<Row, E, R>,
+  interrupted: (count: number) => Effect.Effect<void, never, Stdio.Stdio> = () => Effect.void
 ): Effect.Effect<number, E | OutputClosed, R | Stdio.Stdio> =>
   Effect.gen(function* () {
     const stdio = yield* Stdio.Stdio
-    const toTerminal = yield* stdio.stdoutIsTerminal
+    const { begin, end, more, none } = renderingOf(format, columns, yield* stdio.stdoutIsTerminal)
     let count = 0
-    const counted = Stream.map(rows, (row) => {
-      count++
-      return row
-    })
-    yield* write(rendered(format, columns, counted, toTerminal))
+    const print = (arrived: ReadonlyArray<Row>) =>
+      Effect.uninterruptible(
+        Effect.map(write(count === 0 ? begin(arrived) : more(arrived)), () => {
+          count += arrived.length
+        })
+      )
+    yield* Stream.runForEachArray(rows, print).pipe(
+      Effect.onError(() => (count === 0 ? Effect.void : Effect.ignore(write(end)))),
+      Effect.onInterrupt(() => interrupted(count))
+    )
+    yield* write(count === 0 ? none : end)
     return count
   })

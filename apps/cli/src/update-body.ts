@@ -90,9 +90,11 @@ export const updateBody = Effect.fnUntraced(function* (options: {
   const fromSet = yield* setOf(options.set)
   const body = isObject(fromFile) ? Object.fromEntries([...Object.entries(fromFile), ...fromSet]) : fromFile
   const parsed = parseDeviceUpdate(body)
-  if (parsed.success) return parsed.data
+  // A Graph ignores it, which would be no answer to somebody who asks for another one.
+  const keyProblems = isObject(body) && Object.hasOwn(body, "id") ? ["id: a device keeps its id; leave it out"] : []
+  if (parsed.success && keyProblems.length === 0) return parsed.data
   return yield* new UsageError({
     message: "the update cannot be sent as it is; nothing was sent",
-    problems: parsed.issues.map((issue) => issue.message)
+    problems: [...keyProblems, ...(parsed.success ? [] : parsed.issues.map((issue) => issue.message))]
   })
 })

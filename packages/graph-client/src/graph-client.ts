@@ -6,6 +6,7 @@ import {
   type PropertyName,
   Device,
   KeyedDevice,
+  applyUpdate,
   parseDeviceUpdate,
   parseNewDevice,
   pathOf,
@@ -35,9 +36,9 @@ import {
 import type { Lane } from "./facts/budget.ts"
 import type { DeviceChange } from "./many/device-outcome.ts"
 import { GraphError, Invalid, type Sent } from "./facts/graph-error.ts"
-import { type ListOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
+import { type ListOptions, type PageOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
 import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./send/options.ts"
-import { type ListPage, type Row, pages, placeOf } from "./list/pages.ts"
+import { type ListPage, type Row, pages, partsOf, placeOf } from "./list/pages.ts"
 import {
   DevicesSummary,
   HardwareReadiness,
@@ -52,7 +53,7 @@ import { type Keys, keyIssues } from "./facts/keys.ts"
 import type { Pacing } from "./pace/gate.ts"
 import { observeGates, pacingOf } from "./pace/pacing.ts"
 import { makePostBatch } from "./many/post-batch.ts"
-import { makeSend } from "./send/send.ts"
+import { type Received, makeSend } from "./send/send.ts"
 import { spanned } from "./send/spanned.ts"
 import { type Transport, overFetch, overHttpClient } from "./send/transport.ts"
 import { type UpdateDevices, makeUpdateDevices } from "./many/update-devices.ts"
@@ -61,6 +62,15 @@ import { type UpdateDevices, makeUpdateDevices } from "./many/update-devices.ts"
 export interface DeviceKey {
   readonly metricId: string
   readonly deviceId: string
+}
+
+/** A device as a write left it. */
+export type WrittenDevice = KeyedDevice & {
+  /**
+   * The write was acknowledged, but neither its answer nor a reading shows the device: here is what was sent, and nothing
+   * else of it is known.
+   */
+  readonly notReadBack?: true
 }
 
 /** Narrows the list of model performance, whose rows have other properties than devices. */
@@ -123,12 +133,20 @@ const selectedOf = <A extends object>(
 const readRows = <A>(rows: ReadonlyArray<Row<A>>): ReadonlyArray<A> =>
   rows.flatMap((row) => (row.kind === "row" ? [row.value] : []))
 
+/** The key of what was created, from the address that the answer names: it may have no body. */
+const keyIn = (headers: Readonly<Record<string, string>>): { readonly id?: string } => {
+  const address = headers["location"] ?? headers["odata-entityid"] ?? ""
+  const id = partsOf(address.split(/[?#]/)[0] ?? "").at(-1)
+  return id === undefined || id === "" ? {} : { id }
+}
+
 interface Call {
   readonly method: Sent["method"]
   readonly route: GraphRouteName
   readonly keys?: Keys
   readonly query?: string
   readonly body?: unknown
+  readonly known?: GraphRequest["known"]
 }
 
 interface Listing<A> {
@@ -157,24 +175,41 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       reason: new Invalid({ issues })
     })
 
-  const call = <A>(
-    { body, keys = {}, method, query = "", route }: Call,
+  const exchange = <A>(
+    { body, keys = {}, known, method, query = "", route }: Call,
     schema: StandardSchemaV1<unknown, A>,
     bodyIssues: ReadonlyArray<Issue> = []
-  ): Effect.Effect<A, GraphError> => {
+  ): Effect.Effect<Received<A>, GraphError> => {
     const issues = [...keyIssues(keys), ...bodyIssues]
     if (issues.length > 0) return Effect.fail(invalid(method, routes[route].path, issues))
     const address = { method, template: templateOf(route), path: addressOf(route, keys), query }
-    const request = { ...address, headers: preferences(), ...(body === undefined ? {} : { body }) }
-    return Effect.map(send(request, schema), ({ value }) => value)
+    const request = {
+      ...address,
+      headers: preferences(),
+      ...(body === undefined ? {} : { body }),
+      ...(known === undefined ? {} : { known })
+    }
+    return send(request, schema)
   }
+
+  const call = <A>(
+    request: Call,
+    schema: StandardSchemaV1<unknown, A>,
+    bodyIssues?: ReadonlyArray<Issue>
+  ): Effect.Effect<A, GraphError> => Effect.map(exchange(request, schema, bodyIssues), ({ value }) => value)
+
+  const write = (request: Call, bodyIssues?: ReadonlyArray<Issue>): Effect.Effect<WrittenDevice, GraphError> =>
+    Effect.map(exchange(request, device, bodyIssues), ({ notReadBack, value }) =>
+      notReadBack === true ? { ...value, notReadBack } : value
+    )
 
   const list = <A extends object>({ keys = {}, names, options, refuseUnreadable, route, row }: Listing<A>) => {
     const issues = [...keyIssues(keys), ...listIssues(options, names)]
     if (issues.length > 0) return Stream.fail(invalid("GET", routes[route].path, issues))
     const place = { path: addressOf(route, keys), query: listQuery(options) }
     const { count = false, expectedCount, resumeFrom, top } = options
-    const { countDuplicates = count || expectedCount !== undefined } = options
+    const isCountAsked = count !== false
+    const { countDuplicates = isCountAsked || expectedCount !== undefined } = options
     const from = resumeFrom === undefined ? undefined : placeOf(resumeFrom.nextLink, settings.origin, place)
     if (resumeFrom !== undefined && from === undefined) {
       const expected = "a checkpoint of the same list"
@@ -192,7 +227,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       request: { ...place, template: templateOf(route), headers: preferences(pageSizeOf(options)) },
       row: selectedOf(row, options.select),
       top,
-      isCountAsked: count,
+      isCountAsked,
+      queryWithoutCount: count === "whereServed" ? listQuery({ ...options, count: false }) : undefined,
       expectedCount,
       countDuplicates,
       refuseUnreadable,
@@ -218,7 +254,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
         template: templateOf("device"),
         path: addressOf("device", keys)
       } as const
-      return { ...address, query: "", headers: preferences(), body: body.data }
+      const known = () => ({ id: deviceId })
+      return { ...address, query: "", headers: preferences(), body: body.data, isReadBack: false, known }
     }
 
   const postBatch = makePostBatch(settings, send)
@@ -236,10 +273,11 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       if (issues.length > 0) return Effect.fail(invalid(rest.method, template, issues))
       const [path = ""] = url.split("?")
       const address = { template: settings.root + template, path: settings.root + path, query: url.slice(path.length) }
-      return Effect.map(send({ ...rest, ...address, takesAnyType: true }, anything), ({ answer, headers, value }) => ({
-        status: answer.status,
-        headers: withoutTokens(settings, headers()),
-        body: value
+      return Effect.map(send({ ...rest, ...address, takesAnyType: true }, anything), (received) => ({
+        status: received.answer.status,
+        headers: withoutTokens(settings, received.headers()),
+        body: received.value,
+        ...(received.notReadBack === true && rest.method === "PATCH" ? { notReadBack: true } : {})
       }))
     }),
 
@@ -253,7 +291,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     updateDevice: spanned("GraphClient.updateDevice", ({ deviceId, metricId }, update) => {
       const body = parseDeviceUpdate(update)
       const request = { method: "PATCH", route: "device", keys: { metricId, deviceId } } as const
-      return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
+      if (!body.success) return write(request, body.issues)
+      return write({ ...request, body: body.data, known: () => applyUpdate({ id: deviceId }, body.data) })
     }),
 
     getDevice: spanned("GraphClient.getDevice", ({ deviceId, metricId }: DeviceKey, options?: SelectOptions) => {
@@ -266,7 +305,8 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     createDevice: spanned("GraphClient.createDevice", (metricId, newDevice) => {
       const body = parseNewDevice(newDevice)
       const request = { method: "POST", route: "devices", keys: { metricId } } as const
-      return body.success ? call({ ...request, body: body.data }, device) : call(request, device, body.issues)
+      if (!body.success) return write(request, body.issues)
+      return write({ ...request, body: body.data, known: (headers) => ({ ...body.data, ...keyIn(headers) }) })
     }),
 
     deleteDevice: spanned("GraphClient.deleteDevice", ({ deviceId, metricId }) =>
@@ -277,7 +317,13 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
       rows("listDevices", { route: "devices", keys: { metricId }, row: Device, options }),
 
     listDevicePages: (metricId, options = {}) =>
-      list({ route: "devices", keys: { metricId }, row: Device, options, refuseUnreadable: false }).pipe(
+      list({
+        route: "devices",
+        keys: { metricId },
+        row: Device,
+        options,
+        refuseUnreadable: options.refuseUnreadable === true
+      }).pipe(
         Stream.withSpan("GraphClient.listDevicePages")
       ),
 
@@ -288,11 +334,15 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
     ),
 
     createMetric: spanned("GraphClient.createMetric", (body = {}) =>
-      call({ method: "POST", route: "metrics", body }, metric, metricIssues(body))
+      call({ method: "POST", route: "metrics", body, known: keyIn }, metric, metricIssues(body))
     ),
 
     updateMetric: spanned("GraphClient.updateMetric", (metricId, body = {}) =>
-      call({ method: "PATCH", route: "metric", keys: { metricId }, body }, metric, metricIssues(body))
+      call(
+        { method: "PATCH", route: "metric", keys: { metricId }, body, known: () => ({ id: metricId }) },
+        metric,
+        metricIssues(body)
+      )
     ),
 
     deleteMetric: spanned("GraphClient.deleteMetric", (metricId) =>
@@ -332,10 +382,11 @@ export class GraphClient extends Context.Service<
   GraphClient,
   {
     /**
-     * Changes the named properties of a device and gives the whole device as it is then. The update is checked before
-     * it is sent. A repeat after a lost connection is safe, because the update sets absolute values.
+     * Changes the named properties of a device and gives the whole device as it is then, read back where the answer does
+     * not show it; `notReadBack` says where neither does. The update is checked before it is sent. A repeat after a lost
+     * connection is safe, because the update sets absolute values.
      */
-    readonly updateDevice: (key: DeviceKey, update: DeviceUpdate) => Effect.Effect<KeyedDevice, GraphError>
+    readonly updateDevice: (key: DeviceKey, update: DeviceUpdate) => Effect.Effect<WrittenDevice, GraphError>
     /**
      * Changes many devices, in batches or one by one, as fast as the budget lets it, and gives one outcome for each
      * change. Changes to the same device keep their order. What comes back with an error in an outcome does not make the
@@ -369,7 +420,7 @@ export class GraphClient extends Context.Service<
      * Adds a device to a metric. Not repeated when an answer is lost, because it would add a second one: the error then
      * has `outcomeUnknown`.
      */
-    readonly createDevice: (metricId: string, device: NewDevice) => Effect.Effect<KeyedDevice, GraphError>
+    readonly createDevice: (metricId: string, device: NewDevice) => Effect.Effect<WrittenDevice, GraphError>
     /** Removes a device. Repeats are safe; one that finds it gone after a lost answer is a success. */
     readonly deleteDevice: (key: DeviceKey) => Effect.Effect<void, GraphError>
     /**
@@ -383,7 +434,7 @@ export class GraphClient extends Context.Service<
     /** The same list by pages, with devices that cannot be read as their JSON, and a checkpoint to resume from. */
     readonly listDevicePages: <Name extends PropertyName = PropertyName>(
       metricId: string,
-      options?: ListOptions<Name>
+      options?: PageOptions<Name>
     ) => Stream.Stream<ListPage<Pick<Device, Name>>, GraphError>
     /** Reads the metrics. Microsoft's service refuses it (docs/fidelity.md, F43): expect `RouteUnsupported` there. */
     readonly listMetrics: () => Stream.Stream<Metric, GraphError>

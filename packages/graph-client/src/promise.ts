@@ -17,8 +17,8 @@ import type {
   ModelPerformance,
   ModelPropertyName
 } from "./facts/reports.ts"
-import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions } from "./graph-client.ts"
-import type { ListOptions } from "./list/list-options.ts"
+import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions, type WrittenDevice } from "./graph-client.ts"
+import type { ListOptions, PageOptions } from "./list/list-options.ts"
 import type { ListPage } from "./list/pages.ts"
 import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./many/batch.ts"
 import type { DeviceChange, DeviceOutcome } from "./many/device-outcome.ts"
@@ -36,8 +36,8 @@ export interface PromiseClientOptions extends Omit<GraphClientOptions, "token" |
   readonly token?: string | Redacted.Redacted | TokenSource
   /** What requests go through; the platform's by default. */
   readonly fetch?: typeof globalThis.fetch
-  /** Called before each wait for a repeat. */
-  readonly onRepeat?: (repeat: Repeat) => void
+  /** Called before each wait for a repeat; with `false` there is none. */
+  readonly onRepeat?: (repeat: Repeat) => void | false
 }
 
 /** Stops a call, and says whose it is. */
@@ -65,8 +65,8 @@ export interface PacingOptions extends Stoppable {
 
 /** The operations of {@link GraphClient} as promises, which reject with the same {@link GraphError}. */
 export interface PromiseClient {
-  /** Changes the named properties of a device and gives the whole device as it is then. */
-  readonly updateDevice: (key: DeviceKey, update: DeviceUpdate, options?: Stoppable) => Promise<KeyedDevice>
+  /** Changes the named properties of a device and gives it as it is then; `notReadBack` where that is not known. */
+  readonly updateDevice: (key: DeviceKey, update: DeviceUpdate, options?: Stoppable) => Promise<WrittenDevice>
   /** Reads one device, or the selected properties of it. */
   readonly getDevice: {
     (key: DeviceKey, options?: Stoppable): Promise<KeyedDevice>
@@ -93,7 +93,7 @@ export interface PromiseClient {
   /** How reads or writes get on at the gate, now and then every so often; for progress bars. */
   readonly pacing: (lane: Lane, options?: PacingOptions) => AsyncIterable<Pacing>
   /** Adds a device to a metric; not repeated when an answer is lost. */
-  readonly createDevice: (metricId: string, device: NewDevice, options?: Stoppable) => Promise<KeyedDevice>
+  readonly createDevice: (metricId: string, device: NewDevice, options?: Stoppable) => Promise<WrittenDevice>
   /** Removes a device; repeats are safe. */
   readonly deleteDevice: (key: DeviceKey, options?: Stoppable) => Promise<void>
   /** Reads the devices of a metric, a page at a time as the loop asks for them; rejects rather than end early. */
@@ -104,7 +104,7 @@ export interface PromiseClient {
   /** The same list by pages, with devices that cannot be read as their JSON, and a checkpoint to resume from. */
   readonly listDevicePages: <Name extends PropertyName = PropertyName>(
     metricId: string,
-    options?: ListOptions<Name> & Stoppable
+    options?: PageOptions<Name> & Stoppable
   ) => AsyncIterable<ListPage<Pick<Device, Name>>>
   /** Reads the metrics; Microsoft's service refuses it. */
   readonly listMetrics: (options?: Stoppable) => AsyncIterable<Metric>

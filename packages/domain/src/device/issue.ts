@@ -91,6 +91,7 @@ const fault = (of: Property, value: unknown): readonly [IssueCode, string] => {
   const { type, limits } = kindRules[of.kind]
   if (value === null && !isNullable(of)) return ["nullNotAllowed", "null is not allowed"]
   if (value === unknownFutureValue) return ["unknownMember", `${value} only stands for members added later`]
+  if (value === undefined) return ["wrongType", "there is no value"]
   return typeof value === type && limits !== undefined
     ? limits.refusal(value, shown(value))
     : ["wrongType", `${shown(value)} is not of the right type`]

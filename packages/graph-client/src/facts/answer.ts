@@ -1,5 +1,5 @@
 import type { GraphErrorDetail } from "@workanywhere/domain"
-import { GraphError, type Incomplete, type Sent, Unreadable, reasonOf } from "./graph-error.ts"
+import { GraphError, type GraphErrorReason, type Incomplete, type Sent, Unreadable, reasonOf } from "./graph-error.ts"
 import { readable } from "./levels.ts"
 import { retryAfterSeconds } from "./retry-after.ts"
 
@@ -128,20 +128,60 @@ const detailOf = (value: unknown): ReadonlyArray<GraphErrorDetail> => {
   return [{ code: detailCode ?? "", message: text, ...(where === undefined ? {} : { target: where }) }]
 }
 
-/** Graph's error body, read without trust: any part may be missing or of another type. */
+/** How much of a page is looked at for its words. */
+const longestPage = 16_384
+
+const entities: Readonly<Record<string, string>> = { amp: "&", apos: "'", gt: ">", lt: "<", nbsp: " ", quot: '"' }
+
+/** What a person would read of a page, or of a text that is none. */
+const wordsOfPage = (text: string): string | undefined => {
+  const page = text.slice(0, longestPage)
+  const title = /<title[^>]*>([^<]*)/i.exec(page)?.[1] ?? ""
+  const body = page
+    .replaceAll(/<(head|script|style)\b[^]*?<\/\1>|<!--[^]*?-->/gi, " ")
+    .replaceAll(/<[/!?a-z][^>]*>/gi, " ")
+  const read = (body.trim() === "" ? title : body)
+    .replaceAll(/&(\w{2,4});/g, (entity, name: string) => entities[name] ?? entity)
+    .replaceAll(/\s+/g, " ")
+  return shown(read, 200) || undefined
+}
+
+/** What services and proxies other than Graph put into their errors: ASP.NET, OAuth, older OData, RFC 9457 and the like. */
+const ofOtherMake = (body: Fields) => {
+  const odata = fields(body["odata.error"])
+  const message =
+    sentence(fields(odata["message"])["value"]) ??
+    sentence(odata["message"]) ??
+    words(body["error_description"]) ??
+    sentence(body["Message"]) ??
+    sentence(body["message"]) ??
+    words(body["detail"]) ??
+    words(body["title"]) ??
+    words(body["error"])
+  return message === undefined ? undefined : { code: words(odata["code"]) ?? words(body["error"]), message }
+}
+
+/**
+ * An error body, read without trust: any part may be missing or of another type. `make` tells Graph's own from those of
+ * others, from what is no error of any make that is known, and from an answer that says nothing.
+ */
 const envelopeOf = (body: string) => {
-  const error = fields(fields(parsed(body))["error"])
+  const json = fields(parsed(body))
+  const error = fields(json["error"])
+  const other = typeof json["error"] === "object" ? undefined : ofOtherMake(json)
+  const saysNothing = /^\s*(\{\s*\}|null|"")?\s*$/.test(body)
   const inner = fields(error["innerError"] ?? error["innererror"])
   return {
-    code: words(error["code"]) ?? words(inner["code"]),
-    message: sentence(error["message"]) ?? sentence(inner["message"]),
+    make: Object.hasOwn(json, "error") && other === undefined ? "graph" : other ? "other" : saysNothing ? "none" : "page",
+    code: words(error["code"]) ?? words(inner["code"]) ?? other?.code,
+    message: sentence(error["message"]) ?? sentence(inner["message"]) ?? other?.message,
     requestId: words(inner["request-id"]),
     activityId: activityIdIn(error["message"]) ?? activityIdIn(inner["message"]),
     // So says our gateway, whose own answer may be any: it asked several times.
     outcomeUnknown: inner["outcome"] === "unknown",
     date: isoDate(inner["date"]),
     details: Array.isArray(error["details"]) ? error["details"].flatMap(detailOf) : []
-  }
+  } as const
 }
 
 const sentenceFor = (status: number): string => {
@@ -154,20 +194,28 @@ const sentenceFor = (status: number): string => {
       return "there is no such device or metric"
     case 429:
       return "the service asks to slow down"
+    case 501:
+      return "the service does not do what was asked (status 501)"
     case 503:
     case 504:
       return "the service is not available at the moment"
     default:
-      return status < 400
-        ? "the service answered with a redirect, and those are not followed"
-        : `the service refused the request with status ${status}`
+      if (status < 400) return "the service answered with a redirect, and those are not followed"
+      return status < 500
+        ? `the service refused the request with status ${status}`
+        : `the service failed with status ${status}`
   }
 }
+
+/** Whether the status by itself says that asking again later may help, whoever answered. */
+const isForNow = ({ _tag }: GraphErrorReason): boolean => _tag === "Throttled" || _tag === "Unavailable"
 
 const present = <Fields extends object>(fields: Fields) =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [Name in keyof Fields]?: Exclude<Fields[Name], undefined>
   }
+
+const firstBytesOf = ({ text }: Answer): string => shown(text, 200)
 
 const idsOf = (answer: Answer, body: Partial<ReturnType<typeof envelopeOf>> = {}) =>
   present({
@@ -180,34 +228,44 @@ const idsOf = (answer: Answer, body: Partial<ReturnType<typeof envelopeOf>> = {}
 /** The error that an answer outside 2xx is; `now` in milliseconds since the epoch. */
 export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => {
   const envelope = envelopeOf(answer.text)
-  const { code, details, message, outcomeUnknown } = envelope
+  const { code, details, make, outcomeUnknown } = envelope
   const { claims, retryAfter, status } = answer
+  const reason = reasonOf({
+    status,
+    code,
+    message: envelope.message,
+    claims: claims && inAscii(claims),
+    retryAfterSeconds: retryAfterSeconds(retryAfter, now)
+  })
+  // That there is no such device, Graph says in its own way: another 404 is that of a wrong address.
+  const isGraphs = make === "graph" || make === "none" || (make === "other" && status !== 404)
+  const isUnreadable = !isGraphs && !isForNow(reason)
+  const said = make === "page" ? wordsOfPage(answer.text) : envelope.message
+  const beginning = isUnreadable
+    ? `the service answered with status ${status} and an error that is not Graph's`
+    : sentenceFor(status)
+  const isSentence = said !== undefined && make !== "page" && !isUnreadable
   return new GraphError({
     ...sent,
     ...idsOf(answer, envelope),
     status,
-    message: message ?? sentenceFor(status),
+    message: isSentence ? said : said === undefined ? beginning : `${beginning}: ${JSON.stringify(said)}`,
     ...(code === undefined ? {} : { code }),
     ...(details.length === 0 ? {} : { details }),
     ...(outcomeUnknown && { outcomeUnknown }),
-    reason: reasonOf({
-      status,
-      code,
-      message,
-      claims: claims && inAscii(claims),
-      retryAfterSeconds: retryAfterSeconds(retryAfter, now)
-    })
+    reason: isUnreadable ? new Unreadable({ status, firstBytes: firstBytesOf(answer) }) : reason
   })
 }
 
-/** The error that a 2xx answer is whose body is not what was asked for; `what` ends the sentence. */
+/** The error that an answer is which is not what was asked for, whether a write took effect or not; `what` ends the sentence. */
 export const unreadable = (sent: Sent, answer: Answer, what: string): GraphError =>
   new GraphError({
     ...sent,
     ...idsOf(answer),
     status: answer.status,
+    outcomeUnknown: true,
     message: `the service answered with status ${answer.status} and ${what}`,
-    reason: new Unreadable({ status: answer.status, firstBytes: shown(answer.text, 200) })
+    reason: new Unreadable({ status: answer.status, firstBytes: firstBytesOf(answer) })
   })
 
 /** The error that a list is which cannot be proven whole, found at the given answer. */

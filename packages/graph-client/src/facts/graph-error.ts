@@ -30,20 +30,29 @@ export class RouteUnsupported extends Data.TaggedClass("RouteUnsupported")<{}> {
  */
 export class TenantNotReady extends Data.TaggedClass("TenantNotReady")<{}> {}
 
-/** The service refused, and will refuse again: any status that has no reason of its own. */
+/**
+ * The service refused, and will refuse again: any status that has no reason of its own. A write that may have taken effect
+ * all the same was not refused, and is `Unavailable`.
+ */
 export class Rejected extends Data.TaggedClass("Rejected")<{}> {}
 
 /** The service asks to slow down (429, or the 500 that means it), longer than the deadline or attempts allow. */
 export class Throttled extends Data.TaggedClass("Throttled")<{ readonly retryAfterSeconds?: number }> {}
 
-/** The service cannot be reached, or not now: 503, 504, no connection, no answer before the deadline. */
+/**
+ * The service cannot be reached, or not now: no connection, no answer before the deadline, a status that tells of trouble on
+ * the way (408, 502 to 504, 509, 520 to 524), or 500 with a code that tells no more than that.
+ */
 export class Unavailable extends Data.TaggedClass("Unavailable")<{
   readonly retryAfterSeconds?: number
   /** The deadline passed before there was an answer. */
   readonly isTimeUp?: true
 }> {}
 
-/** The answer is not what Graph answers; `firstBytes` shows its beginning without control characters. */
+/**
+ * The answer is not what Graph answers, whatever its status; `firstBytes` shows its beginning without control characters.
+ * A page that comes with a status that asks to try again later counts as what the status says.
+ */
 export class Unreadable extends Data.TaggedClass("Unreadable")<{
   readonly status: number
   readonly firstBytes: string
@@ -117,20 +126,29 @@ export interface FailedRequest extends Sent {
   readonly date?: string
   /** Which of Microsoft's machines answered: the JSON of `x-ms-ags-diagnostic`. */
   readonly diagnostic?: string
+  /** What broke the connection, such as ECONNREFUSED, where the platform says it. */
+  readonly systemCode?: string
   /** The write may have taken effect all the same: look before repeating it. */
   readonly outcomeUnknown?: true
 }
 
 /**
- * Whether a write that ended so may have taken effect. Whoever made the error knows that an answer was lost, or that the
- * service said that it does not know; an answer of its own tells by what it is. With 501 and 503 a service says that it
- * did nothing, and so does the 500 that means throttling.
+ * Whether a write that ended so may have taken effect. Whoever made the error knows that an answer was lost or cannot be
+ * read, or that the service said that it does not know; an answer of its own tells by what it is. With 501 and 503 a
+ * service says that it did nothing, and so does the 500 that means throttling.
  */
 const leavesOutcomeUnknown = ({ method, outcomeUnknown, reason, status = 0 }: FailedRequest): boolean => {
   if (method === "GET") return false
-  if (outcomeUnknown === true || reason._tag === "Unreadable" || status === 408) return true
+  if (outcomeUnknown === true || status === 408) return true
   return status >= 500 && status !== 501 && status !== 503 && reason._tag !== "Throttled"
 }
+
+/** The same request, where nobody knows whether it took effect: nobody refused it then. */
+const ofUnknownOutcome = (request: FailedRequest): FailedRequest => ({
+  ...request,
+  outcomeUnknown: true,
+  reason: request.reason._tag === "Rejected" ? new Unavailable({}) : request.reason
+})
 
 /**
  * Why a request failed. `message` is a sentence for a person, `reason` is what a program decides on:
@@ -139,13 +157,19 @@ const leavesOutcomeUnknown = ({ method, outcomeUnknown, reason, status = 0 }: Fa
 export class GraphError extends Data.TaggedError("GraphError")<FailedRequest> {
   constructor(request: FailedRequest) {
     const { outcomeUnknown: _, ...known } = request
-    super(leavesOutcomeUnknown(request) ? { ...known, outcomeUnknown: true } : known)
+    super(leavesOutcomeUnknown(request) ? ofUnknownOutcome(known) : known)
   }
 }
 
 /** Intune's query broker says 500 when it means 429 (docs/fidelity.md, F61). */
 const meansThrottled = (message: string | undefined): boolean =>
   message !== undefined && /query broker/i.test(message) && /too many requests|rate limit/i.test(message)
+
+/** What Graph and Intune call a 500 of which they know no more: the same request may well succeed a moment later. */
+const meansTrouble = (code: string | undefined): boolean =>
+  /^(internal(server)?error|unknownerror|generalexception|service(notavailable|unavailable)|(gateway|request)?timeout)$/i.test(
+    code ?? ""
+  )
 
 const routeCodes = ["No method match route template", "No OData route"]
 
@@ -184,11 +208,21 @@ export const reasonOf = ({ claims, code, message, retryAfterSeconds, status }: R
     case 429:
       return new Throttled(wait)
     case 500:
-      return meansThrottled(message) ? new Throttled(wait) : new Rejected()
+      if (meansThrottled(message)) return new Throttled(wait)
+      return meansTrouble(code) ? new Unavailable(wait) : new Rejected()
     case 501:
       return code === "NotSupported" ? new RouteUnsupported() : new Rejected()
+    case 408:
+    case 502:
     case 503:
     case 504:
+    case 509:
+    // What a proxy says of a service behind it (Cloudflare's statuses): an odd answer, none, no connection, or too late.
+    case 520:
+    case 521:
+    case 522:
+    case 523:
+    case 524:
       return new Unavailable(wait)
     default:
       return new Rejected()

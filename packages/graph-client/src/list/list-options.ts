@@ -17,8 +17,11 @@ export interface ListOptions<Name extends string = PropertyName, Sortable extend
   readonly top?: number
   /** How many rows a page should have (`Prefer: odata.maxpagesize`); the service decides by default. */
   readonly pageSize?: number
-  /** Asks for the number of all rows, and fails the list when fewer or more come. */
-  readonly count?: boolean
+  /**
+   * Asks for the number of all rows, and fails the list when fewer or more come. `"whereServed"` reads the list all the same
+   * from a service that does not count, and its last page tells whether it is proven.
+   */
+  readonly count?: boolean | "whereServed"
   /** The number of rows that is known from elsewhere; the list fails when fewer or more come. */
   readonly expectedCount?: number
   /**
@@ -28,6 +31,15 @@ export interface ListOptions<Name extends string = PropertyName, Sortable extend
   readonly countDuplicates?: boolean
   /** Goes on where an earlier list was left: the checkpoint of the last page that was dealt with. */
   readonly resumeFrom?: Checkpoint
+}
+
+/** Narrows, orders and paces a list that is read by pages. */
+export interface PageOptions<
+  Name extends string = PropertyName,
+  Sortable extends string = PropertyName
+> extends ListOptions<Name, Sortable> {
+  /** Fails the list at its end when it has rows that could not be read, as a list that is read by rows does. */
+  readonly refuseUnreadable?: boolean
 }
 
 /** Most that callers ask Graph to put on a page (docs/fidelity.md, F13). */
@@ -100,7 +112,7 @@ export const listQuery = ({ count, filter, orderBy = [], select, top }: ListOpti
     ...(orderBy.length === 0 ? [] : [`$orderby=${orderBy.map(encodeURIComponent).join(",")}`]),
     ...(condition === undefined ? [] : [`$filter=${encodeURIComponent(condition)}`]),
     ...(top === undefined || top > largestPage ? [] : [`$top=${top}`]),
-    ...(count === true ? ["$count=true"] : [])
+    ...(count === true || count === "whereServed" ? ["$count=true"] : [])
   ])
 }
 

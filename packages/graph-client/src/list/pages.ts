@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Stream from "effect/Stream"
 import { incomplete } from "../facts/answer.ts"
@@ -32,6 +33,8 @@ export interface ListPage<A> {
   readonly count?: number
   /** Where to go on once this page is dealt with; the last page has none. */
   readonly checkpoint?: Checkpoint
+  /** On the last page of a list that was not ended by `top`: whether there was a number to compare with, which proves it. */
+  readonly isProven?: boolean
 }
 
 /** What a list is read with. */
@@ -41,6 +44,8 @@ export interface List<A> {
   /** Ends the list after this many rows. */
   readonly top?: number | undefined
   readonly isCountAsked: boolean
+  /** The query to go on with where the service does not take that of the request, which asks for the count. */
+  readonly queryWithoutCount?: string | undefined
   readonly expectedCount?: number | undefined
   readonly countDuplicates: boolean
   /** Whether unreadable rows, which are passed on, make the list incomplete at its end. */
@@ -62,8 +67,10 @@ const envelope: StandardSchemaV1<unknown, Envelope> = {
     vendor: "workanywhere",
     validate: (body) => {
       if (typeof body !== "object" || body === null) return { issues: [{ message: "not a page" }] }
-      const { "@odata.count": count, "@odata.nextLink": nextLink, value } = body as Readonly<Record<string, unknown>>
+      const { "@odata.count": count, "@odata.nextLink": link, value } = body as Readonly<Record<string, unknown>>
       if (!Array.isArray(value)) return { issues: [{ message: "no rows", path: ["value"] }] }
+      // Some serializers write what is not there.
+      const nextLink = link === null || link === "" ? undefined : link
       if (nextLink !== undefined && typeof nextLink !== "string") {
         return { issues: [{ message: "not an address", path: ["@odata.nextLink"] }] }
       }
@@ -92,7 +99,7 @@ const markOf = (rows: ReadonlyArray<unknown>): string | undefined => {
 }
 
 /** The path's parts, where `metrics('a')` is the same as `metrics/a` (docs/fidelity.md, F1): services use both. */
-const partsOf = (path: string): ReadonlyArray<string> =>
+export const partsOf = (path: string): ReadonlyArray<string> =>
   path.split("/").flatMap((segment) => {
     const [, name, key] = /^([^(]+)\((?:'|%27)(.*)(?:'|%27)\)$/i.exec(segment) ?? []
     return name === undefined || key === undefined
@@ -124,6 +131,9 @@ const sentences: Record<WhyIncomplete, string> = {
   rowsUnreadable: "the list has rows that could not be read"
 }
 
+/** Statuses with which services refuse an option that they do not know (docs/fidelity.md, source P1). */
+const refusesOption: ReadonlySet<number | undefined> = new Set([400, 500, 501])
+
 /**
  * A page may be empty and yet not the last ("Paging Microsoft Graph data in your app"); a service that never stops has
  * to be left some time.
@@ -141,7 +151,7 @@ export const pages = <A>(
   list: List<A>
 ): Stream.Stream<ListPage<A>, GraphError> =>
   Stream.suspend(() => {
-    const { countDuplicates, isCountAsked, request, resume, row: schema, top = Infinity } = list
+    const { countDuplicates, queryWithoutCount, request, resume, row: schema, top = Infinity } = list
     const asked = new Set<string>()
     const marks = new Set<string>()
     const ids = new Set<string>()
@@ -167,7 +177,7 @@ export const pages = <A>(
       seen += rows.length
       emptyInRow = rows.length === 0 ? emptyInRow + 1 : 0
       // Intune was seen to say 0 beside rows, without being asked (docs/fidelity.md, source P1).
-      const isQuirk = count === 0 && seen > 0 && !isCountAsked
+      const isQuirk = count === 0 && seen > 0 && (!list.isCountAsked || queryWithoutCount !== undefined)
       if (count !== undefined && list.expectedCount === undefined && !isQuirk && !counts.includes(count)) {
         counts.push(count)
       }
@@ -196,13 +206,30 @@ export const pages = <A>(
       return list.refuseUnreadable && unreadable > 0 ? failure(received, "rowsUnreadable") : undefined
     }
 
+    const fetched = (place: Place) => send({ ...request, method: "GET", ...place }, envelope)
+
+    /** The first page: without the count, where the service refuses to count or gives nothing but a number. */
+    const firstPage = Effect.fnUntraced(function* (place: Place) {
+      if (queryWithoutCount === undefined) return yield* fetched(place)
+      const outcome = yield* Effect.result(fetched(place))
+      if (Result.isSuccess(outcome)) {
+        const { count = 0, nextLink, value } = outcome.success.value
+        if (count === 0 || nextLink !== undefined || value.length > 0) return outcome.success
+        // A sibling was seen to answer so, with a count that was right (docs/fidelity.md, source P1).
+        if (list.expectedCount === undefined) counts.push(count)
+      } else if (!refusesOption.has(outcome.failure.status)) {
+        return yield* outcome.failure
+      }
+      return yield* fetched({ ...place, query: queryWithoutCount })
+    })
+
     return Stream.paginate<Place | { readonly error: GraphError }, ListPage<A>, GraphError>(
       resume ?? request,
       Effect.fnUntraced(function* (place) {
         if ("error" in place) return yield* place.error
-        const { path, query } = place
-        asked.add(path + query)
-        const received = yield* send({ ...request, method: "GET", path, query }, envelope)
+        const isFirst = asked.size === 0
+        asked.add(place.path + place.query)
+        const received = yield* isFirst && resume === undefined ? firstPage(place) : fetched(place)
         const mark = markOf(received.value.value)
         if (mark !== undefined && marks.has(mark)) return yield* failure(received, "pageRepeated")
         if (mark !== undefined) marks.add(mark)
@@ -216,7 +243,8 @@ export const pages = <A>(
           ...(count === undefined ? {} : { count }),
           ...(next === undefined || "_tag" in next
             ? {}
-            : { checkpoint: { nextLink: origin + next.path + next.query, rowsSeen: seen } })
+            : { checkpoint: { nextLink: origin + next.path + next.query, rowsSeen: seen } }),
+          ...(next === undefined && seen < top ? { isProven: counts.length > 0 } : {})
         }
         if (next === undefined) return [[page], Option.none()] as const
         return [[page], Option.some("_tag" in next ? { error: next } : next)] as const

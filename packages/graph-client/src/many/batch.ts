@@ -9,7 +9,7 @@ import { GraphError, Rejected, type Sent } from "../facts/graph-error.ts"
 import { steadyMillis } from "../pace/steady.ts"
 import { type GraphRequest, amended, unsent, withoutTokens } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
-import { notReadBack, readBackOf } from "../send/send.ts"
+import { readBackOf } from "../send/send.ts"
 import { isLast, mayPass, waitAmongManyMillis } from "../send/verdict.ts"
 import { type BatchOrSingle, batchOrSingle } from "./batch-or-single.ts"
 import { type BatchReceived, type PostBatch, itemFailureOf, largestBatch } from "./post-batch.ts"
@@ -42,6 +42,8 @@ export interface Answered {
   readonly headers: Readonly<Record<string, string>>
   /** JSON; `undefined` where there is none. */
   readonly body: unknown
+  /** An update was made, its answer does not show what it made, and reading that back failed. */
+  readonly notReadBack?: true
 }
 
 /** What became of one request of a batch. */
@@ -54,8 +56,9 @@ export interface BatchOptions {
   /** Ends it all, requests under way included; the client's deadline by default. */
   readonly deadline?: Duration.Input
   /**
-   * Reads what was changed by a PATCH that is answered without a body (204), as `request` does: its outcome is then that of
-   * the reading. By default the answer is given as it came.
+   * Reads what was changed by a PATCH that is answered without a body, such as 204, as `request` does: its outcome is then
+   * that of the reading, or the answer as it came, with `notReadBack`, where reading failed. By default the answer is given
+   * as it came.
    */
   readonly readBack?: boolean
 }
@@ -133,12 +136,9 @@ const unsentItem = (request: GraphRequest, dependsOn: ReadonlyArray<number> = []
   isUnsure: false
 })
 
-/** Whether an update was made, and its answer shows nothing. */
-const isBodiless = ({ outcome, request: { method } }: Item): boolean =>
-  method === "PATCH" && outcome?.kind === "answered" && outcome.status === 204
-
-const outcomeOfReadBack = (outcome: BatchOutcome): BatchOutcome =>
-  outcome.kind === "failed" ? { kind: "failed", error: notReadBack(outcome.error) } : outcome
+/** The answer to an update that was made, where it shows nothing. */
+const bodilessAnswer = ({ outcome, request: { method } }: Item) =>
+  method === "PATCH" && outcome?.kind === "answered" && (outcome.body ?? "") === "" ? outcome : undefined
 
 const isFailed = (outcome: BatchOutcome | undefined): boolean => outcome?.kind === "failed"
 
@@ -251,12 +251,15 @@ export const makeBatch = (settings: Settings, postBatch: PostBatch) => {
     const items = requests.map(itemOf)
     yield* sendAll(items)
     if (options.readBack === true) {
-      const bodiless = items.filter(isBodiless)
+      const bodiless = items.filter((item) => bodilessAnswer(item) !== undefined)
       const reads = bodiless.map(({ request }) => unsentItem(readBackOf(request)))
       yield* sendAll(reads)
       for (const [index, { outcome }] of reads.entries()) {
         const item = bodiless[index]
-        if (item !== undefined && outcome !== undefined) item.outcome = outcomeOfReadBack(outcome)
+        const answered = item && bodilessAnswer(item)
+        if (item !== undefined && answered !== undefined) {
+          item.outcome = outcome?.kind === "answered" ? outcome : { ...answered, notReadBack: true }
+        }
       }
     }
     return items.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))

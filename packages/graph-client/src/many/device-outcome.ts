@@ -22,6 +22,8 @@ export type Outcome =
       readonly kind: "updated"
       /** The device as it is then, where the service showed it. */
       readonly device?: KeyedDevice
+      /** The service acknowledged the change and did not show the device, which was not read back either. */
+      readonly notReadBack?: true
       /** Properties that have another value than asked for all the same. */
       readonly differing: ReadonlyArray<PropertyName>
     }
@@ -51,7 +53,7 @@ export const differing = (device: KeyedDevice, update: DeviceUpdate): ReadonlyAr
 
 /** What an acknowledged update came to, by the device that the answer shows. */
 export const acknowledged = (update: DeviceUpdate, device: KeyedDevice | undefined): Outcome => {
-  if (device === undefined) return { kind: "updated", differing: [] }
+  if (device === undefined) return { kind: "updated", differing: [], notReadBack: true }
   // An answer may leave properties out: only what it shows can differ.
   const isShown = (name: PropertyName) => device[name] !== undefined
   const others = differing(device, update).filter(isShown)

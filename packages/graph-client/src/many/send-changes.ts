@@ -109,9 +109,9 @@ export const makeSendChanges = (
         if (left <= 0) return yield* outOfTime(settings.host, work.request)
         begin([work])
         const startedAt = yield* steadyMillis
-        const { value } = yield* sendWithin({ send, settings }, { ...work.request, pass }, device, left)
+        const { notReadBack, value } = yield* sendWithin({ send, settings }, { ...work.request, pass }, device, left)
         choice.singleTook(((yield* steadyMillis) - startedAt) / singlesAtOnce)
-        return value
+        return notReadBack === true ? undefined : value
       })
     )
     const outcome = yield* Effect.result(
@@ -121,8 +121,6 @@ export const makeSendChanges = (
     )
     if (Result.isSuccess(outcome)) return { kind: "done", device: outcome.success } satisfies Attempted
     const error = outcome.failure
-    // It was the read-back that failed, after the update was acknowledged.
-    if (error.method === "GET") return { kind: "done", device: undefined } satisfies Attempted
     return failed(neverLeft(error) ? error : amended(error, { attempts: work.attempts }))
   })
 

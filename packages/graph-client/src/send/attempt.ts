@@ -5,6 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type Answer, answerOf, refusal, unreadable } from "../facts/answer.ts"
 import { GraphError, type Sent, Unavailable } from "../facts/graph-error.ts"
+import { connectionWords, neverArrived, systemCodeOf } from "../facts/system-code.ts"
 import type { Pass } from "../pace/gate.ts"
 import type { Tokens } from "./credentials.ts"
 import type { Settings } from "./options.ts"
@@ -33,6 +34,10 @@ export interface GraphRequest {
   readonly takesAnyType?: true
   /** Whether the caller looks for itself which parts of the answer are nested too deeply; else it is refused as a whole. */
   readonly takesDeepParts?: true
+  /** Whether an update is read back whose answer does not show what it made; it is by default. */
+  readonly isReadBack?: false
+  /** What is known of what a write made, where nothing shows it, by the headers of the answer that acknowledges it. */
+  readonly known?: (headers: Readonly<Record<string, string>>) => unknown
   /** Sent once, by a caller that went through the gate itself: a batch counts as much as its items. */
   readonly pass?: Pass
 }
@@ -54,16 +59,6 @@ export const unsent = ({ method, path, template }: Pick<GraphRequest, "method" |
   attempts: 0,
   waitedMillis: 0
 })
-
-/** What broke the connection, such as ECONNREFUSED: Node keeps it at the end of a short chain of causes. */
-const systemCode = (error: unknown, depth = 0): string | undefined => {
-  if (!(error instanceof Error) || depth > 5) return undefined
-  const code = "code" in error ? String(error.code) : ""
-  return systemCode(error.cause, depth + 1) ?? (/^[A-Z_]{3,40}$/.test(code) ? code : undefined)
-}
-
-/** What Node says when it could not connect, so that nothing can have arrived; a browser does not tell. */
-const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** The error with some of its fields changed. */
 export const amended = (
@@ -130,12 +125,12 @@ export const makeAttempts = (settings: Settings, transport: Transport): Attempts
   const withoutToken = (answer: Answer): Answer => hidden(tokens, answer)
 
   const noConnection = (sent: Sent, error: ConnectionLost): GraphError => {
-    const code = systemCode(error.cause)
-    const mayHaveArrived = !neverConnected.test(code ?? "")
+    const systemCode = systemCodeOf(error.cause)
     return new GraphError({
       ...sent,
-      ...(mayHaveArrived ? { outcomeUnknown: true } : {}),
-      message: `the connection to ${settings.host} failed${code === undefined ? "" : ` (${code})`}`,
+      ...(neverArrived(systemCode) ? {} : { outcomeUnknown: true }),
+      ...(systemCode === undefined ? {} : { systemCode }),
+      message: connectionWords(settings.host, systemCode),
       reason: new Unavailable({})
     })
   }

@@ -64,6 +64,9 @@ const headerSafe = /^[\x21-\x7e]+$/
 /** Whether a token can stand in a header. */
 export const canBeSent = (token: Redacted.Redacted): boolean => headerSafe.test(Redacted.value(token))
 
+/** Whether a token came with the word that stands before it in a header. */
+export const startsWithBearer = (token: Redacted.Redacted): boolean => /^\s*bearer\s/i.test(Redacted.value(token))
+
 /** A token is renewed this long before it expires, or a tenth of its life, whichever is shorter. */
 const longestMarginMillis = 5 * 60_000
 

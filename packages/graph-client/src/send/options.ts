@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type Cloud, clouds, isCloud } from "../facts/clouds.ts"
-import { type TokenSource, type Tokens, canBeSent, tokensOf } from "./credentials.ts"
+import { type TokenSource, type Tokens, canBeSent, startsWithBearer, tokensOf } from "./credentials.ts"
 import { type Budget, isBudget, publishedBudget } from "../facts/budget.ts"
 import { type Gates, type Ration, gatesOf } from "../pace/gate.ts"
 import type { GraphError } from "../facts/graph-error.ts"
@@ -43,8 +43,8 @@ export interface GraphClientOptions {
    * that was asked to wait longer does so if its deadline allows it, and fails at once otherwise.
    */
   readonly longestWait?: Duration.Input
-  /** Runs before each wait for a repeat, so that a person can be told why nothing happens. */
-  readonly onRepeat?: (repeat: Repeat) => Effect.Effect<void>
+  /** Runs before each wait for a repeat, so that a person can be told why nothing happens; with `false` there is none. */
+  readonly onRepeat?: (repeat: Repeat) => Effect.Effect<void | false>
 }
 
 /** A request that failed and is about to be sent again. */
@@ -73,7 +73,7 @@ export interface Settings {
   readonly gates: Gates
   /** What its metrics are told apart by. */
   readonly labels: Readonly<Record<string, string>>
-  readonly onRepeat: (repeat: Repeat) => Effect.Effect<void>
+  readonly onRepeat: (repeat: Repeat) => Effect.Effect<void | false>
 }
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
@@ -86,9 +86,17 @@ const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL |
     return new URL(`${clouds[cloud].graph}/${version}`)
   }
   const url = URL.parse(String(baseUrl))
-  return url !== null && /^https?:$/.test(url.protocol)
+  return url !== null && /^https?:$/.test(url.protocol) && /\/(beta|v1\.0)\/*$/i.test(url.pathname)
     ? url
-    : "baseUrl is not an http or https address such as https://graph.microsoft.com/beta"
+    : "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
+}
+
+/** What is wrong with a token, without a word of it. */
+const tokenProblem = (token: Redacted.Redacted): string | undefined => {
+  if (canBeSent(token)) return undefined
+  return startsWithBearer(token)
+    ? 'token starts with "Bearer ", which is put before it anyway: leave that out'
+    : "token is empty or holds characters that no token has"
 }
 
 const rationOf = (
@@ -117,9 +125,8 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
       problems.push("baseUrl is neither https nor on this machine, and its origin is not among insecureOrigins")
     }
   }
-  if (Redacted.isRedacted(token) && !canBeSent(token)) {
-    problems.push("token is empty or holds characters that no token has")
-  }
+  const wrongToken = Redacted.isRedacted(token) ? tokenProblem(token) : undefined
+  if (wrongToken !== undefined) problems.push(wrongToken)
   if (!Duration.isFinite(deadline) || !Duration.isPositive(deadline)) {
     problems.push("deadline is not a positive, finite duration")
   }

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import { unreadable } from "../facts/answer.ts"
+import { type Answer, unreadable } from "../facts/answer.ts"
 import type { Lane } from "../facts/budget.ts"
 import { isDeeperThan, mostLevels, readable } from "../facts/levels.ts"
 import { GraphError, type Sent, Throttled, Unauthorized } from "../facts/graph-error.ts"
@@ -20,7 +20,12 @@ import { asksToWait, backoffMillis, isLast, isPassing } from "./verdict.ts"
 /** What came back, and on which request. */
 export interface Received<A> extends Success {
   readonly value: A
+  /** Its answer does not show what an acknowledged write made, and reading it did not either: `value` is what is known. */
+  readonly notReadBack?: true
 }
+
+/** What an answer has to show: something of the shape that was asked for, or why it is nothing of the kind. */
+type Shown<A> = { readonly value: A } | { readonly isJson: boolean; readonly what: string }
 
 /** An attempt that came to nothing, and how long to wait before the next. */
 interface Failure {
@@ -31,9 +36,9 @@ interface Failure {
 }
 
 /**
- * Sends a request and reads its answer. Repeats it on 429, 503, 504, a lost connection and the 500 that means
- * throttling, never earlier than `Retry-After`, within the deadline and the number of attempts. An update that was
- * answered without a body (204) is read back.
+ * Sends a request and reads its answer. Repeats it where the service or the way to it is in trouble (`isPassing`), never
+ * earlier than `Retry-After`, within the deadline and the number of attempts. An update whose answer does not show what it
+ * made, such as 204, is read back; it was made, whether that can be read or not.
  */
 export type Send = <A>(
   request: GraphRequest,
@@ -47,10 +52,6 @@ const noToken = (sent: Sent, { claims, code, message }: TokenUnavailable): Graph
     message: `no token could be had: ${message}`,
     reason: new Unauthorized(claims === undefined ? {} : { claims })
   })
-
-/** The error of an update that was made, where reading it back failed. */
-export const notReadBack = (error: GraphError): GraphError =>
-  amended(error, { message: `the update was made, but reading it back failed: ${error.message}` })
 
 /** The request that reads what another one changed; what that one was conditional on is past. */
 export const readBackOf = ({ headers = {}, path, template }: GraphRequest): GraphRequest => ({
@@ -92,6 +93,21 @@ export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphErro
 /** Also where nothing is said, as some stand-ins for Graph do. */
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)
+
+/** What a schema makes of a value, or else what `otherwise` makes of the first thing that is wrong with it. */
+const validated = <A, B>(
+  schema: StandardSchemaV1<unknown, A>,
+  value: unknown,
+  otherwise: (issue: StandardSchemaV1.Issue | undefined) => B
+): { readonly value: A } | B | Promise<{ readonly value: A } | B> => {
+  const shown = (result: StandardSchemaV1.Result<A>) =>
+    result.issues === undefined ? { value: result.value } : otherwise(result.issues[0])
+  const result = schema["~standard"].validate(value)
+  return result instanceof Promise ? result.then(shown) : shown(result)
+}
+
+/** What a body calls itself, in characters that may be shown. */
+const typeIn = ({ contentType = "" }: Answer): string => /^[a-z]+\/[\w.+-]{1,40}/i.exec(contentType)?.[0] ?? "a body"
 
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
@@ -154,9 +170,9 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
           return { sent, answer: { status: 204, text: "" }, headers: () => ({}) }
         }
         isUnknown ||= error.outcomeUnknown === true
-        if (error.reason._tag === "Unauthorized" && outcome.token !== undefined && !isRenewed) {
+        if (error.status === 401 && outcome.token !== undefined && !isRenewed) {
           isRenewed = true
-          const { claims } = error.reason
+          const claims = error.reason._tag === "Unauthorized" ? error.reason.claims : undefined
           const renewed = tokens.renew(outcome.token, claims)
           if (yield* bounded(Effect.mapError(renewed, (cause) => failed(noToken(sentSoFar(), cause))))) continue
         }
@@ -165,7 +181,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         const { longestWaitMillis } = settings
         const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis, longestWaitMillis }
         if (isLast(error, tries)) return yield* failed(error)
-        yield* bounded(settings.onRepeat({ error, waitMillis: wait }))
+        if ((yield* bounded(settings.onRepeat({ error, waitMillis: wait }))) === false) return yield* failed(error)
         // Who was asked to wait does so at the gate, with everyone else; for longer, by itself.
         if (asksToWait(error) && wait <= longestWaitMillis) continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
@@ -179,54 +195,74 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
   })
 
   /** Reads what came back as what was asked for. */
-  const read = <A>(
-    request: GraphRequest,
+  const shownIn = <A>(
+    { method, takesAnyType, takesDeepParts }: GraphRequest,
     schema: StandardSchemaV1<unknown, A>,
-    success: Success
-  ): Effect.Effect<Received<A>, GraphError> => {
-    const { answer, sent } = success
-    const unexpected = (what: string) => Effect.fail(unreadable(sent, hidden(tokens, answer), what))
-    const isDeleted = request.method === "DELETE"
+    { answer }: Success
+  ): Shown<A> | Promise<Shown<A>> => {
+    const nothing = (what: string, isJson = false) => ({ what, isJson })
+    const isDeleted = method === "DELETE"
     const isEmpty = answer.text.trim() === ""
-    if (!isDeleted && isEmpty) return unexpected("no body")
+    if (!isDeleted && isEmpty && !(takesAnyType === true && answer.status === 204)) return nothing("no body", true)
     // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
-    const takesType = isDeleted ? isEmpty : request.takesAnyType === true
-    const isRightType = takesType || isJson(answer.contentType)
-    if (!isRightType) return unexpected("a body that is not called JSON")
+    const takesType = isEmpty || (!isDeleted && takesAnyType === true)
+    if (!takesType && !isJson(answer.contentType)) return nothing(`${typeIn(answer)} in place of JSON`)
     let body: unknown
     try {
-      body = isDeleted ? undefined : JSON.parse(readable(answer.text))
+      body = isDeleted || isEmpty ? undefined : JSON.parse(readable(answer.text))
     } catch {
-      return unexpected("a body that is not JSON")
+      return nothing("a body that is not JSON")
     }
-    if (request.takesDeepParts !== true && isDeeperThan(mostLevels, body)) {
-      return unexpected("JSON that is nested too deeply")
-    }
-    const received = (result: StandardSchemaV1.Result<A>) => {
-      if (result.issues === undefined) return Effect.succeed({ value: result.value, ...success })
-      const at = result.issues[0] === undefined ? "" : pathOf(result.issues[0])
-      return unexpected(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`)
-    }
-    const result = schema["~standard"].validate(body)
-    return result instanceof Promise
-      ? Effect.flatMap(
-          Effect.promise(() => result),
-          received
-        )
-      : received(result)
+    if (takesDeepParts !== true && isDeeperThan(mostLevels, body)) return nothing("JSON that is nested too deeply")
+    return validated(schema, body, (issue) => {
+      const at = issue === undefined ? "" : pathOf(issue)
+      return nothing(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`, true)
+    })
   }
+
+  /** What is known of a write that was acknowledged, where its answer does not show it. */
+  const unshown = Effect.fnUntraced(function* <A>(
+    request: GraphRequest,
+    schema: StandardSchemaV1<unknown, A>,
+    success: Success,
+    until: number
+  ) {
+    if (request.method === "PATCH" && request.isReadBack !== false) {
+      const whole = yield* Effect.result(exchange(readBackOf(request), until))
+      if (Result.isSuccess(whole)) {
+        const shown = yield* Effect.promise(async () => shownIn(request, schema, whole.success))
+        if ("value" in shown) return { ...whole.success, value: shown.value }
+      }
+    }
+    const known = request.known?.(success.headers())
+    const shown = yield* Effect.promise(async () => validated(schema, known, () => undefined))
+    return shown && { ...success, value: shown.value, notReadBack: true as const }
+  })
 
   const finished = <A>(
     request: GraphRequest,
     schema: StandardSchemaV1<unknown, A>,
     success: Success,
     until: number
-  ): Effect.Effect<Received<A>, GraphError> =>
-    success.answer.status === 204 && request.method === "PATCH"
-      ? Effect.flatMap(Effect.mapError(exchange(readBackOf(request), until), notReadBack), (whole) =>
-          read(request, schema, whole)
+  ): Effect.Effect<Received<A>, GraphError> => {
+    const unexpected = (what: string) => Effect.fail(unreadable(success.sent, hidden(tokens, success.answer), what))
+    const received = (shown: Shown<A>): Effect.Effect<Received<A>, GraphError> => {
+      if ("value" in shown) return Effect.succeed({ value: shown.value, ...success })
+      const { isJson, what } = shown
+      // A page that calls itself a success may be one of a proxy between, to which nobody's update got through.
+      if (request.method === "GET" || !isJson) return unexpected(what)
+      return Effect.flatMap(unshown(request, schema, success, until), (known) =>
+        known === undefined ? unexpected(what) : Effect.succeed(known)
+      )
+    }
+    const shown = shownIn(request, schema, success)
+    return shown instanceof Promise
+      ? Effect.flatMap(
+          Effect.promise(() => shown),
+          received
         )
-      : read(request, schema, success)
+      : received(shown)
+  }
 
   const inTurn = <A>(
     request: GraphRequest,

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { GraphError } from "../facts/graph-error.ts"
+import { isTlsFault } from "../facts/system-code.ts"
 
 /** What an error says of the request that ended in it. */
 export type Verdict =
@@ -16,15 +17,15 @@ const failedDependency = 424
 const firstBackoffMillis = 1_000
 const longestBackoffMillis = 30_000
 
-/** Whether the service is to be asked again later: what a request by itself is repeated for. */
-export const isPassing = ({ reason }: GraphError): boolean =>
-  reason._tag === "Throttled" || reason._tag === "Unavailable"
+/** Whether the service is to be asked again later: what a request is repeated for. */
+export const isPassing = ({ reason, systemCode }: GraphError): boolean =>
+  reason._tag === "Throttled" || (reason._tag === "Unavailable" && !isTlsFault(systemCode))
 
 /** The same for one among many, where the failure may be that of a neighbour or of the batch. */
 export const mayPass = (error: GraphError): boolean => {
   const { reason, status = 0 } = error
-  if (isPassing(error) || reason._tag === "Unreadable") return true
-  return status === failedDependency || (status >= 500 && status !== 501)
+  if (reason._tag === "Unreadable") return status < 300 || status >= 500
+  return isPassing(error) || status === failedDependency
 }
 
 /** The verdict on one among many. */

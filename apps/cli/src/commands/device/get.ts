@@ -19,7 +19,7 @@ export const get = Command.make("get", { id: deviceId }, ({ id }) =>
     const device = yield* GraphClient.use((client) => client.getDevice({ metricId: flags.metric, deviceId: id }))
     switch (format) {
       case "json":
-        return yield* write(Stream.make(`${jsonOf(device, 2)}\n`))
+        return yield* write(`${jsonOf(device, 2)}\n`)
       case "table":
       case "md":
         return yield* writeRows(format, propertyColumns(device), Stream.fromIterable(propertyNames))

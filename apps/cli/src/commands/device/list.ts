@@ -2,6 +2,7 @@ import { type PropertyName, nearMiss, property, propertyNames } from "@workanywh
 import { GraphClient } from "@workanywhere/graph-client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { targetClient } from "../../config.ts"
@@ -35,6 +36,19 @@ const selected = (text: string): Effect.Effect<ReadonlyArray<PropertyName>, Usag
   )
 }
 
+const devicesOf = (count: number): string => (count === 1 ? "1 device" : `${count} devices`)
+
+const wholeNumber = (name: string, least: number): Flag.Flag<number> =>
+  Flag.String(name).pipe(
+    Flag.filterMap(
+      (text) => {
+        const number = Number(text)
+        return /^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least ? Option.some(number) : Option.none()
+      },
+      () => `a whole number from ${least}`
+    )
+  )
+
 export const list = Command.make(
   "list",
   {
@@ -43,30 +57,48 @@ export const list = Command.make(
       Flag.withMetavar("a,b"),
       Flag.optional
     ),
-    top: Flag.Int("top").pipe(
+    top: wholeNumber("top", 1).pipe(
       Flag.withDescription("Stop after this many devices"),
       Flag.withMetavar("n"),
-      Flag.filter(
-        (top) => top > 0,
-        (top) => `--top takes a whole number from 1, got ${top}`
-      ),
+      Flag.optional
+    ),
+    expect: wholeNumber("expect", 0).pipe(
+      Flag.withDescription("Fail unless there are exactly this many devices; without it the target is asked how many"),
+      Flag.withMetavar("n"),
       Flag.optional
     )
   },
-  ({ select, top }) =>
+  ({ expect, select, top }) =>
     Effect.gen(function* () {
       const flags = yield* root
+      if (Option.isSome(expect) && Option.isSome(top)) {
+        return yield* new UsageError({ message: "--expect is about the whole list, which --top cuts short; leave one out" })
+      }
       const format = yield* formatFor(flags.output)
       const forPeople = format === "table" || format === "md"
       const names = Option.isSome(select) ? yield* selected(select.value) : forPeople ? shownByDefault : undefined
-      const devices = yield* GraphClient.useSync((client) =>
-        client.listDevices(flags.metric, {
+      let isProven: boolean | undefined
+      const pages = yield* GraphClient.useSync((client) =>
+        client.listDevicePages(flags.metric, {
+          refuseUnreadable: true,
           ...(names === undefined ? {} : { select: names }),
-          ...(Option.isSome(top) ? { top: top.value } : {})
+          ...(Option.isSome(top) ? { top: top.value } : {}),
+          ...(Option.isSome(expect) ? { expectedCount: expect.value } : { count: "whereServed" })
         })
       )
-      const count = yield* writeRows(format, deviceColumns(names ?? propertyNames), devices)
-      if (forPeople) yield* writeError(count === 1 ? "1 device" : `${count} devices`)
+      const devices = Stream.flatMap(pages, (page) => {
+        isProven = page.isProven
+        return Stream.fromIterable(page.rows.flatMap((row) => (row.kind === "row" ? [row.value] : [])))
+      })
+      const count = yield* writeRows(format, deviceColumns(names ?? propertyNames), devices, (printed) =>
+        writeError(`wfa: interrupted after ${devicesOf(printed)}`)
+      )
+      if (forPeople) yield* writeError(devicesOf(count))
+      if (isProven === false) {
+        yield* writeError(
+          "The target does not say how many devices there are, so nothing proves that none is missing; --expect <n> compares with a number that you know."
+        )
+      }
     }).pipe(Effect.provide(targetClient))
 ).pipe(
   Command.withDescription("List the devices of a metric. Needs a Read.All permission of Intune devices."),
@@ -77,6 +109,7 @@ export const list = Command.make(
       command: "wfa device list --select deviceName,upgradeEligibility -o csv",
       description: "Two columns for a spreadsheet"
     },
-    { command: "wfa device list -o jsonl > devices.jsonl", description: "Everything, one device a line" }
+    { command: "wfa device list -o jsonl > devices.jsonl", description: "Everything, one device a line" },
+    { command: "wfa device list --expect 250", description: "Fails when there are not exactly 250 devices" }
   ])
 )

@@ -32,8 +32,8 @@ export const schema = Command.make(
     Effect.gen(function* () {
       const flags = yield* root
       const format = yield* formatFor(flags.output)
-      if (format === "json") return yield* write(Stream.make(`${JSON.stringify(jsonSchemaOf(body), undefined, 2)}\n`))
-      if (format === "jsonl") return yield* write(Stream.make(`${JSON.stringify(jsonSchemaOf(body))}\n`))
+      if (format === "json") return yield* write(`${JSON.stringify(jsonSchemaOf(body), undefined, 2)}\n`)
+      if (format === "jsonl") return yield* write(`${JSON.stringify(jsonSchemaOf(body))}\n`)
       return yield* writeRows(format, columns, Stream.fromIterable(properties))
     })
 ).pipe(

@@ -1,5 +1,5 @@
 import { applyUpdate, changes, propertyNames } from "@workanywhere/domain"
-import { GraphClient } from "@workanywhere/graph-client"
+import { GraphClient, type WrittenDevice } from "@workanywhere/graph-client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { targetClient } from "../../config.ts"
 import { changeColumns, deviceColumns, formatFor, jsonOf, write, writeError, writeRows } from "../../output.ts"
+import { unknownOutcome } from "../../exit.ts"
 import { updateBody } from "../../update-body.ts"
 import { root } from "../root.ts"
 import { deviceId } from "./get.ts"
@@ -40,21 +41,26 @@ export const update = Command.make(
       const key = { metricId: flags.metric, deviceId: id }
       // Programs get the device that the service answers with; what it was before is only read for those who see it.
       const before = dryRun || forPeople ? yield* client.getDevice(key) : undefined
-      const after = dryRun && before !== undefined ? applyUpdate(before, body) : yield* client.updateDevice(key, body)
+      const sent = Effect.onInterrupt(client.updateDevice(key, body), () =>
+        writeError(`wfa: interrupted. ${unknownOutcome}`)
+      )
+      const after: WrittenDevice = dryRun && before !== undefined ? applyUpdate(before, body) : yield* sent
       const changed = before === undefined ? [] : changes(before, after)
 
       if (dryRun && format === "json") {
-        yield* write(Stream.make(`${JSON.stringify({ id, changes: changed }, undefined, 2)}\n`))
+        yield* write(`${JSON.stringify({ id, changes: changed }, undefined, 2)}\n`)
       } else if (dryRun || forPeople) {
         yield* writeRows(format, changeColumns, Stream.fromIterable(changed))
       } else if (format === "json") {
-        yield* write(Stream.make(`${jsonOf(after, 2)}\n`))
+        yield* write(`${jsonOf(after, 2)}\n`)
       } else {
         yield* writeRows(format, deviceColumns(propertyNames), Stream.make(after))
       }
 
       const unchanged = before !== undefined && changed.length === 0
-      if (dryRun) yield* writeError(unchanged ? "Dry run: nothing would change." : "Dry run: nothing was sent.")
+      if (after.notReadBack === true) {
+        yield* writeError(`${id}: updated, but it could not be read back: what is shown is what was sent.`)
+      } else if (dryRun) yield* writeError(unchanged ? "Dry run: nothing would change." : "Dry run: nothing was sent.")
       else if (forPeople) {
         yield* writeError(
           unchanged
