@@ -273,6 +273,7 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
     },
     metrics: {
       has: (tenant, id) => briefly({ tenant }, () => metrics.has(tenant, id)),
+      count: (tenant) => briefly({ tenant }, () => metrics.count(tenant)),
       page: (tenant, after, size) => briefly({ tenant }, () => metrics.page(tenant, after, size)),
       create: (tenant, id) => briefly({ tenant }, () => metrics.create(tenant, id)),
       remove: (tenant, id) => briefly({ tenant }, () => metrics.remove(tenant, id))
