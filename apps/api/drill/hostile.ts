@@ -542,8 +542,14 @@ const batch: fc.Arbitrary<Batch> = fc.record({
   isChain: fc.boolean()
 })
 
-const head = (path_: string, more = "", method = "GET") =>
-  `${method} ${path_} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n${more}\r\n`
+const head = (target: string, more = "", method = "GET") =>
+  `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n${more}\r\n`
+
+// Both are answered with addresses under the name that they came by.
+const linked = head(`/beta${devices}?$top=1`)
+const oneItem = '{"requests":[{"id":"1","method":"GET","url":"/$metadata"}]}'
+const batched =
+  head("/beta/$batch", `Content-Type: application/json\r\nContent-Length: ${oneItem.length}\r\n`, "POST") + oneItem
 
 /** What is answered, and if only with a refusal. */
 const wholeBytes: fc.Arbitrary<Text> = fc.oneof(
@@ -552,7 +558,7 @@ const wholeBytes: fc.Arbitrary<Text> = fc.oneof(
       fc.array(fc.nat(400), { minLength: 2, maxLength: 5 }).map((numbers) => numbers.join(".")),
       fc.constantFrom("localhost:99999", "a b", "[::1", "[]", "", "x".repeat(300), "\xe4", "127.0.0.1:1:2", "@", "%00")
     )
-    .map((host): Text => [head(`/beta${devices}?$top=1`).replace("localhost", host)]),
+    .chain((host) => fc.constantFrom(linked, batched).map((text): Text => [text.replace("localhost", host)])),
   fc.tuple(path, length(40)).map(([to, times]): Text => [{ text: head(to), times }]),
   fc
     .constantFrom(
