@@ -8,10 +8,13 @@ import { createInterface } from "node:readline"
 import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { createGraphClient } from "@workanywhere/graph-client/promise"
+import * as fc from "fast-check"
 import type { FaultScriptInput } from "../src/rehearsal/fault-script.ts"
 import type { Settings } from "../src/settings/settings.ts"
 import { ended, started } from "../test/process.ts"
 import { afterwards, integrityOf, numberIn } from "./durability.ts"
+import { attack } from "./hostile.ts"
+import { besiege } from "./siege-play.ts"
 import { type Caller, type Target, madeBy, walked, work } from "./soak-load.ts"
 import { type MemorySample, type Trend, inspectorAddress, memoryProbe, trendOf } from "./soak-memory.ts"
 import { type SoakModel, soakModel } from "./soak-model.ts"
@@ -29,6 +32,8 @@ export interface Soak {
   readonly connections: number
   /** Tasks in a second, of all callers together. */
   readonly rate: number
+  /** Callers beside them who mean no good, and send a quarter as much. */
+  readonly attackers: number
   /** How often the work pauses for a look at the memory. */
   readonly sampleSeconds: number
   /** A number from 0 to below 1, each time another. */
@@ -50,6 +55,8 @@ export interface SoakOutcome {
   /** How often each thing was done; and how often the service did not let it be done in the end. */
   readonly tasks: ReadonlyMap<string, number>
   readonly givenUp: number
+  /** What attackers sent. */
+  readonly attacks: number
   readonly acknowledged: number
   /** Writes whose answer did not tell, and how many of them had taken effect. */
   readonly unknown: number
@@ -135,6 +142,9 @@ const play = async (url: string, script: FaultScriptInput): Promise<void> => {
   if (status !== 200) throw new Error(`the fault script was answered with ${status}`)
 }
 
+/** What attackers send before they look whether it goes on. */
+const attacksAtOnce = 20
+
 /** Runs a soak, and gives what came of it. */
 export const soak = async (plan: Soak): Promise<SoakOutcome> => {
   const service = await startedService({ WFA_STORE: plan.store, WFA_FLEET: String(plan.devices) })
@@ -148,6 +158,7 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
   const samples: Array<MemorySample> = []
   let given = 0
   let givenUp = 0
+  let attacks = 0
   try {
     const fleet = [...(await walked({ url: service.url, model })).values()]
     if (fleet.length !== plan.devices || fleet.some((device) => numberIn(device) !== 0)) {
@@ -185,6 +196,21 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
       }
     }
 
+    // What they are answered is held elsewhere; here it must leave everybody else their devices, and memory as it was.
+    const attacked = async (): Promise<void> => {
+      const siege = besiege({ url: service.url, token: "", name: "attacker" }, plan.attackers)
+      while (plan.attackers > 0 && goesOn()) {
+        await setTimeout((1_000 * attacksAtOnce * 4) / plan.rate)
+        await pause
+        const seed = Math.floor(plan.random() * 2 ** 31)
+        const task = siege.play(fc.sample(attack, { seed, numRuns: attacksAtOnce }))
+        busy.add(task)
+        await task.finally(() => busy.delete(task))
+      }
+      attacks = siege.outcome().sent
+      siege.close()
+    }
+
     const look = async (): Promise<void> => {
       const { promise, resolve } = Promise.withResolvers<void>()
       pause = promise
@@ -197,7 +223,8 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
 
     await play(service.url, faults)
     const working = Promise.all(callers.map(called)).finally(() => (load.isWorking = false))
-    const over = Promise.allSettled([working])
+    const attacking = attacked()
+    const over = Promise.allSettled([working, attacking])
     while (load.isWorking) {
       const patience = new AbortController()
       await Promise.race([over, setTimeout(plan.sampleSeconds * 1_000, undefined, { signal: patience.signal })])
@@ -205,6 +232,7 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
       if (load.isWorking) await look()
     }
     await working
+    await attacking
     await look()
 
     await play(service.url, {})
@@ -225,6 +253,7 @@ export const soak = async (plan: Soak): Promise<SoakOutcome> => {
     seconds: seconds(),
     tasks,
     givenUp,
+    attacks,
     acknowledged,
     unknown,
     tookEffect,
@@ -255,8 +284,10 @@ const statusesIn = (counts: ReadonlyMap<number, number>): string =>
     .map(([status, count]) => `${status}: ${count}`)
     .join(", ")
 
-const help = `pnpm soak [--seconds 600] [--store sqlite:<file>|postgres://…] [--connections 32] [--rate 400] [--devices 1500]
+const help = `pnpm soak [--seconds 600] [--store sqlite:<file>|postgres://…] [--connections 32] [--rate 400]
+          [--devices 1500] [--attackers 8]
 
+Attackers send what they like beside the connections, a quarter as much as these; 0 for none.
 A store that is named has to be empty; without one it is a file that is removed afterwards. Exit codes: 0 all promises kept and memory flat,
 1 a promise broken or memory grows, 2 wrong arguments, 130 interrupted with nothing wrong so far.
 `
@@ -275,6 +306,7 @@ const main = async (): Promise<number> => {
       connections: { type: "string", default: "32" },
       rate: { type: "string", default: "400" },
       devices: { type: "string", default: "1500" },
+      attackers: { type: "string", default: "8" },
       help: { type: "boolean" }
     }
   })
@@ -305,6 +337,7 @@ const main = async (): Promise<number> => {
       devices: positive("devices", values.devices),
       connections: positive("connections", values.connections),
       rate: positive("rate", values.rate),
+      attackers: values.attackers === "0" ? 0 : positive("attackers", values.attackers),
       // Enough samples for a trend, however short it is.
       sampleSeconds: Math.min(20, length / 10),
       random: Math.random,
@@ -318,6 +351,7 @@ const main = async (): Promise<number> => {
         ["work", `${outcome.seconds.toFixed(0)} s: ${listed(outcome.tasks)}`, ""],
         ["answers by status (444: reset)", statusesIn(outcome.statuses), ""],
         ["reads given up after every repeat", String(outcome.givenUp), ""],
+        ["requests of attackers", String(outcome.attacks), ""],
         ["acknowledged writes", `${outcome.acknowledged}${size}`, kept ? "none lost, none by half" : "see above"],
         ["unknown outcomes, read back", `${outcome.unknown}, of which ${outcome.tookEffect} took effect`, ""],
         ["promises broken", String(outcome.brokenCount), kept ? "pass" : "FAIL"],

@@ -23,11 +23,13 @@ describe("the service under mixed load and faults", () => {
         devices: 150,
         connections: 8,
         rate: 10_000,
+        attackers: 4,
         sampleSeconds: 60,
         random: Math.random
       })
       expect(outcome.broken).toEqual([])
       expect(outcome.acknowledged).toBeGreaterThan(100)
+      expect(outcome.attacks).toBeGreaterThan(20)
       // The seed of the script decides about these, not chance.
       expect(outcome.unknown).toBeGreaterThan(0)
       expect([...outcome.statuses.keys()]).toEqual(expect.arrayContaining([200, 429, 503, 504]))

@@ -175,6 +175,51 @@ describe("two tenants of one service", () => {
     }
   )
 
+  it(
+    "have each their turn: one is answered while most of what the other has sent still waits",
+    { timeout: 60_000 },
+    async () => {
+      await using entra = await openedEntra([key.jwk])
+      await using together = await world(entra.authentication, tenants)
+      const [attacker, other] = tenants
+      const stray = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`k${at}`, 1]))
+      const json = { "content-type": "application/json" }
+      const device = devicesPath.replace("/beta", "")
+      const attack = fc.constantFrom<object>(
+        { method: "PATCH", url: `${device}/a`, headers: json, body: stray },
+        { method: "GET", url: device },
+        { method: "GET", url: `${device}?$filter=contains(tolower(model),'none')` }
+      )
+      const call = fc.constantFrom<readonly [string, RequestInit?]>(
+        [`${devicesPath}/a`],
+        [`${devicesPath}?$top=1`],
+        [`${devicesPath}/a`, { method: "PATCH", body: JSON.stringify({ model: markOf(other) }) }],
+        inBatch("PATCH", `${devicesPath}/b`, { model: markOf(other) })
+      )
+      const outcome = fc.asyncProperty(
+        attack,
+        fc.integer({ min: 10, max: 16 }),
+        call,
+        async (item, batches, [path, init]) => {
+          const requests = Array.from({ length: 20 }, (_, at) => ({ id: String(at), ...item }))
+          let answered = 0
+          const attacks = Array.from({ length: batches }, async () => {
+            const { status } = await together.told(attacker, "/beta/$batch", {
+              method: "POST",
+              body: JSON.stringify({ requests })
+            })
+            answered += 1
+            return status
+          })
+          expect((await together.told(other, path, init)).status).toBe(200)
+          expect(answered).toBeLessThan(batches / 2)
+          expect(new Set(await Promise.all(attacks))).toEqual(new Set([200]))
+        }
+      )
+      await fc.assert(outcome, { numRuns: 15 })
+    }
+  )
+
   it("have rows of their own under the same id", async () => {
     await using entra = await openedEntra([key.jwk])
     await using together = await world(entra.authentication, tenants)

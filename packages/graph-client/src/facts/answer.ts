@@ -172,7 +172,8 @@ const envelopeOf = (body: string) => {
   const saysNothing = /^\s*(\{\s*\}|null|"")?\s*$/.test(body)
   const inner = fields(error["innerError"] ?? error["innererror"])
   return {
-    make: Object.hasOwn(json, "error") && other === undefined ? "graph" : other ? "other" : saysNothing ? "none" : "page",
+    make:
+      Object.hasOwn(json, "error") && other === undefined ? "graph" : other ? "other" : saysNothing ? "none" : "page",
     code: words(error["code"]) ?? words(inner["code"]) ?? other?.code,
     message: sentence(error["message"]) ?? sentence(inner["message"]) ?? other?.message,
     requestId: words(inner["request-id"]),

@@ -26,11 +26,13 @@ export const neverArrived = (code = ""): boolean => neverConnected.test(code) ||
 export const connectionWords = (host: string, code: string | undefined): string => {
   const inBrackets = code === undefined ? "" : ` (${code})`
   if (code === "CERT_HAS_EXPIRED") return `the certificate of ${host} has expired${inBrackets}`
-  if (code === "CERT_NOT_YET_VALID") return `the certificate of ${host} is not valid yet${inBrackets}: is the clock right?`
+  if (code === "CERT_NOT_YET_VALID")
+    return `the certificate of ${host} is not valid yet${inBrackets}: is the clock right?`
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the certificate of ${host} is for another name${inBrackets}`
   if (certificateFault.test(code ?? "")) {
     return `the certificate of ${host} is not trusted${inBrackets}: if it should be, name a file with the certificate of its issuer in NODE_EXTRA_CA_CERTS`
   }
-  if (isTlsFault(code)) return `${host} and this machine found no way to a protected connection${inBrackets}: does it speak https?`
+  if (isTlsFault(code))
+    return `${host} and this machine found no way to a protected connection${inBrackets}: does it speak https?`
   return `the connection to ${host} failed${inBrackets}`
 }
