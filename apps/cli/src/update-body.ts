@@ -1,4 +1,4 @@
-import { type DeviceUpdate, parseDeviceUpdate, property } from "@workanywhere/domain"
+import { type DeviceUpdate, parseDeviceUpdate, property, readJson, repeatedNameIssues } from "@workanywhere/domain"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
@@ -8,6 +8,10 @@ import { UsageError } from "./failure.ts"
 
 /** A Graph service takes no body beyond this (1 MiB), so neither does the file it comes from. */
 const longestBody = 1024 * 1024
+
+const deepestBody = 64
+
+const notSent = "the update cannot be sent as it is; nothing was sent"
 
 const standardInput = "-"
 
@@ -37,16 +41,25 @@ const read = Effect.fnUntraced(function* (file: string) {
       )
     )
   )
-  return yield* Effect.try({
-    try: (): unknown => {
-      const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks))
-      return JSON.parse(text)
-    },
-    catch: (cause) =>
-      new UsageError({
-        message: `${name} is not JSON in UTF-8: ${cause instanceof Error ? cause.message : String(cause)}`
-      })
+  const noJson = (why: string) => new UsageError({ message: `${name} is not JSON in UTF-8: ${why}` })
+  const text = yield* Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)),
+    catch: (cause) => noJson(cause instanceof Error ? cause.message : String(cause))
   })
+  const json = readJson(text, { depth: deepestBody })
+  switch (json.is) {
+    case "json":
+      return json.value
+    case "repeated":
+      return yield* new UsageError({
+        message: notSent,
+        problems: repeatedNameIssues(json.repeats).map((issue) => issue.message)
+      })
+    case "notJson":
+      return yield* noJson(json.why)
+    default:
+      return yield* noJson(`it is nested deeper than the ${deepestBody} levels that a body may have`)
+  }
 })
 
 /** What `--set name=value` means: by the property's kind; what does not fit stays text, for the schema to refuse in words. */
@@ -94,7 +107,7 @@ export const updateBody = Effect.fnUntraced(function* (options: {
   const keyProblems = isObject(body) && Object.hasOwn(body, "id") ? ["id: a device keeps its id; leave it out"] : []
   if (parsed.success && keyProblems.length === 0) return parsed.data
   return yield* new UsageError({
-    message: "the update cannot be sent as it is; nothing was sent",
+    message: notSent,
     problems: [...keyProblems, ...(parsed.success ? [] : parsed.issues.map((issue) => issue.message))]
   })
 })

@@ -1,5 +1,5 @@
 import { defaultSettings, startService } from "@workanywhere/api"
-import { jsonSchemaOf, properties } from "@workanywhere/domain"
+import { jsonSchemaOf, properties, readDeviceLines } from "@workanywhere/domain"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -130,6 +130,12 @@ describe("wfa device update", () => {
     },
     { fault: "a number as text", stdin: '{"windowsScore":"7"}', says: ['windowsScore: "7" is not of the right type'] },
     { fault: "malformed JSON", stdin: '{"deviceName":', says: ["standard input is not JSON in UTF-8"] },
+    {
+      fault: "a property that stands twice, once with an escape",
+      stdin: '{"windowsScore":500,"model":"x","windows\\u0053core":5}',
+      says: ["nothing was sent", "windowsScore: the name stands more than once"]
+    },
+    { fault: "very deep nesting", stdin: "[".repeat(100_000), says: ["nested deeper than the 64 levels"] },
     { fault: "an empty body", stdin: "", says: ["standard input is not JSON in UTF-8"] },
     { fault: "an empty object", stdin: "{}", says: ["the update names no property"] },
     { fault: "an array", stdin: "[]", says: ["expected an object with the properties of a device, got an array"] },
@@ -209,6 +215,18 @@ describe("wfa device list", () => {
     expect(code).toBe(0)
     expect(new Set(devices.map((row) => row.id)).size).toBe(250)
   })
+
+  it.each(["json", "jsonl"])(
+    "writes as %s what the reader of device files reads as the same devices",
+    async (format) => {
+      const { stdout } = await wfa(["device", "list", "-o", format], { env })
+      const plain = await wfa(["device", "list", "-o", "json"], { env })
+      const read: Array<unknown> = []
+      for await (const item of readDeviceLines(stdout)) read.push(item.kind === "device" ? item.device : item)
+      expect(read).toEqual(JSON.parse(plain.stdout))
+      expect(read).toHaveLength(250)
+    }
+  )
 
   it("fetches only the selected properties", async () => {
     const { stdout } = await wfa(["device", "list", "--select", "deviceName, healthStatus", "--top", "3"], { env })

@@ -35,6 +35,9 @@ const long = (length: number, id: string): string => {
   return JSON.stringify({ id, model: "x".repeat(length - bare.length) })
 }
 
+/** A device's line that is nested one level deeper than that. */
+const nested = (levels: number): string => `{"id":"d1","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`
+
 /** A device with whatever else Graph may hang on it. */
 const annotated: fc.Arbitrary<Device> = fc
   .tuple(
@@ -257,7 +260,6 @@ describe("JSONL", () => {
   })
 
   it("refuses a line that is nested too deeply to be looked at", async () => {
-    const nested = (levels: number) => `{"id":"d1","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`
     expect(inShort(await read(`${nested(63)}\n${nested(64)}\n`))).toEqual([
       [1, "d1"],
       [2, "tooDeep"]

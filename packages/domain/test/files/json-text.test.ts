@@ -75,7 +75,10 @@ const isObject = (value: Tree): value is Extract<Tree, { readonly members: unkno
 /** The name itself, or every character of it as an escape. */
 const spelled = (name: string, escaped: boolean): string =>
   escaped
-    ? `"${[...name].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`
+    ? `"${name
+        .split("")
+        .map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join("")}"`
     : JSON.stringify(name)
 
 const textOf = (value: Tree, escaped: () => boolean): string => {
