@@ -206,46 +206,56 @@ describe.each(targets)("with $name", ({ kind, start }) => {
     })
   })
 
-  describe("Kiota's adapter, which Microsoft's other clients are built on", () => {
-    const send = async (
-      middlewares: ReturnType<typeof MiddlewareFactory.getDefaultMiddlewares>,
-      method: HttpMethod,
-      urlTemplate: string,
-      parameters: Record<string, unknown>,
-      body?: object
-    ) => {
-      const adapter = new FetchRequestAdapter(
-        new AnonymousAuthenticationProvider(),
-        undefined,
-        undefined,
-        KiotaClientFactory.create(undefined, middlewares)
-      )
-      adapter.baseUrl = `${service.url}/beta`
-      const request = new RequestInformation(method, urlTemplate, parameters)
-      request.headers.add("Accept", "application/json;q=1")
-      if (body !== undefined) {
-        const content = new TextEncoder().encode(JSON.stringify(body)).buffer
-        request.setStreamContent(content, "application/json")
-      }
-      const answer = await adapter.sendPrimitive<ArrayBuffer>(request, "ArrayBuffer", {})
-      return JSON.parse(new TextDecoder().decode(answer)) as Readonly<Record<string, unknown>>
+  const sendByKiota = async (
+    middlewares: ReturnType<typeof MiddlewareFactory.getDefaultMiddlewares>,
+    method: HttpMethod,
+    urlTemplate: string,
+    parameters: Record<string, unknown>,
+    body?: object
+  ) => {
+    const adapter = new FetchRequestAdapter(
+      new AnonymousAuthenticationProvider(),
+      undefined,
+      undefined,
+      KiotaClientFactory.create(undefined, middlewares)
+    )
+    adapter.baseUrl = `${service.url}/beta`
+    const request = new RequestInformation(method, urlTemplate, parameters)
+    request.headers.add("Accept", "application/json;q=1")
+    if (body !== undefined) {
+      const content = new TextEncoder().encode(JSON.stringify(body)).buffer
+      request.setStreamContent(content, "application/json")
     }
+    const answer = await adapter.sendPrimitive<ArrayBuffer>(request, "ArrayBuffer", {})
+    return JSON.parse(new TextDecoder().decode(answer)) as Readonly<Record<string, unknown>>
+  }
 
+  const askedByGrid = async (query: string) => {
+    const response = await fetch(`${service.url}/beta${devices}${query}`, {
+      headers: { accept: "application/json, text/javascript, */*; q=0.01", "odata-version": "4.0" }
+    })
+    expect([query, response.status]).toEqual([query, 200])
+    return (await response.json()) as { readonly "@odata.count": number; readonly value: ReadonlyArray<WholeDevice> }
+  }
+  describe("Kiota's adapter, which Microsoft's other clients are built on", () => {
     const device = `{+baseurl}${metricsPath}/{metric%2Did}/metricDevices/{device%2Did}`
     const key = { "metric%2Did": "allDevices", "device%2Did": documentedId }
 
-    it.for([["its usual middleware", MiddlewareFactory.getDefaultMiddlewares]] as const)(
+    it.for([["its usual middleware", () => MiddlewareFactory.getDefaultMiddlewares()]] as const)(
       "updates and reads a device with %s",
       async ([, middlewares]) => {
-        const updated = await send(middlewares(), HttpMethod.PATCH, device, key, { model: "Kiota", windowsScore: 12.5 })
+        const updated = await sendByKiota(middlewares(), HttpMethod.PATCH, device, key, {
+          model: "Kiota",
+          windowsScore: 12.5
+        })
         expect(updated).toMatchObject({ id: documentedId, model: "Kiota", windowsScore: 12.5 })
-        expect(await send(middlewares(), HttpMethod.GET, device, key)).toMatchObject({ model: "Kiota" })
+        expect(await sendByKiota(middlewares(), HttpMethod.GET, device, key)).toMatchObject({ model: "Kiota" })
       }
     )
 
     it("lists with its options, whose names it percent-encodes", async () => {
       const template = `{+baseurl}${devices}{?%24count,%24filter,%24orderby,%24select,%24top}`
-      const page = await send(MiddlewareFactory.getDefaultMiddlewares(), HttpMethod.GET, template, {
+      const page = await sendByKiota(MiddlewareFactory.getDefaultMiddlewares(), HttpMethod.GET, template, {
         "%24count": true,
         "%24filter": "length(deviceName) gt 0",
         "%24orderby": ["windowsScore desc", "id"],
@@ -262,15 +272,8 @@ describe.each(targets)("with $name", ({ kind, start }) => {
 
   // The requests are written down by hand from the documentation of both, whose licences keep them out of here.
   describe("a grid that speaks OData 4", () => {
-    const asked = async (query: string) => {
-      const response = await fetch(`${service.url}/beta${devices}${query}`, {
-        headers: { accept: "application/json, text/javascript, */*; q=0.01", "odata-version": "4.0" }
-      })
-      expect([query, response.status]).toEqual([query, 200])
-      return (await response.json()) as { readonly "@odata.count": number; readonly value: ReadonlyArray<WholeDevice> }
-    }
     const all = async () => {
-      const { value } = await asked("?$top=999")
+      const { value } = await askedByGrid("?$top=999")
       return value
     }
 
@@ -316,7 +319,7 @@ describe.each(targets)("with $name", ({ kind, start }) => {
       ]
     ] as const)("counts all matches of %s and shows some of them", async ([query, fits]) => {
       const expected = (await all()).filter(fits)
-      const page = await asked(query)
+      const page = await askedByGrid(query)
       expect(page["@odata.count"]).toBe(expected.length)
       const ids = new Set(expected.map(({ id }) => id))
       expect(page.value.filter(({ id }) => !ids.has(id))).toEqual([])
