@@ -184,29 +184,22 @@ describe("the command", () => {
     "says which Node it needs to one that is too old, and loads nothing that such a one does not know",
     options,
     async () => {
-      const started = (version: string) =>
-        ended(
-          spawn(process.execPath, [
-            "--conditions=@workanywhere/source",
-            "--import",
-            pretending(version),
-            join(import.meta.dirname, "../src/main.ts"),
-            "--version"
-          ])
-        )
       const [least = ""] = /\d+\.\d+/.exec(manifest.engines.node) ?? []
-      expect(await started(`${least}.0`)).toMatchObject({ code: 0 })
+      const main = join(import.meta.dirname, "../src/main.ts")
+      const young = spawn(process.execPath, [
+        "--conditions=@workanywhere/source",
+        "--import",
+        pretending(`${least}.0`),
+        main,
+        "--version"
+      ])
+      expect(await ended(young)).toMatchObject({ code: 0 })
       for (const version of ["20.20.2", "22.18.9"]) {
-        const child = spawn(process.execPath, [
-          "--import",
-          pretending(version),
-          join(import.meta.dirname, "../src/main.ts")
-        ])
-        const [stderr, { code }] = await Promise.all([text(child.stderr), ended(child)])
+        const old = spawn(process.execPath, ["--import", pretending(version), main])
+        const [stderr, { code }] = await Promise.all([text(old.stderr), ended(old)])
         expect([stderr, code]).toEqual([`wfa-api: needs Node ${least} or later, and this is Node ${version}\n`, 3])
       }
-      const main = await readFile(join(import.meta.dirname, "../src/main.ts"), "utf8")
-      expect(main.match(/^import .* from .*$/gm)).toEqual([
+      expect((await readFile(main, "utf8")).match(/^import .* from .*$/gm)).toEqual([
         'import { argv, env, exit, stderr, versions } from "node:process"',
         'import { exitCode } from "./exit.ts"'
       ])
