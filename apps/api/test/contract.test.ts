@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { AnonymousAuthenticationProvider, HttpMethod, RequestInformation } from "@microsoft/kiota-abstractions"
 import { FetchRequestAdapter, KiotaClientFactory, MiddlewareFactory } from "@microsoft/kiota-http-fetchlibrary"
@@ -384,7 +385,7 @@ it("Microsoft's JavaScript client iterates over all pages of a service that spea
   await using folder = await temporaryFolder()
   const store = `sqlite:${join(folder.path, "devices.sqlite")}` as const
   const { url, close } = await startService({ ...defaultSettings, port: 0, fleet, store, tls: "auto" })
-  const script = join(import.meta.dirname, "examples/page-iterator.ts")
+  const script = fileURLToPath(new URL("./examples/page-iterator.ts", import.meta.url))
   const env = { NODE_EXTRA_CA_CERTS: join(folder.path, "tls/localhost.pem") }
   const run = promisify(execFile)
   expect(await run(process.execPath, [script, url], { env })).toMatchObject({ stdout: `${fleet} devices\n` })
