@@ -70,15 +70,17 @@ it("is composed so that it may write nothing, gain no rights, and take no more t
   expect(dockerfile.match(/^FROM .*$/gm)).toEqual(["FROM ${BASE} AS build", "FROM ${BASE}"])
 })
 
+/** The settings of a service in compose.yaml, with what stands in for variables that are not given. */
+const settingsOf = (form: string) =>
+  Object.fromEntries(
+    [...form.matchAll(/^      (WFA_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => [
+      name,
+      value.replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1")
+    ])
+  )
+
 it("is composed in two forms whose settings fit: for a CI job without a tenant, and over PostgreSQL", async () => {
   const compose = await readFile(join(import.meta.dirname, "../../../compose.yaml"), "utf8")
-  const settingsOf = (form: string) =>
-    Object.fromEntries(
-      [...form.matchAll(/^      (WFA_\w+): (.*)$/gm)].map(([, name = "", value = ""]) => [
-        name,
-        value.replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1")
-      ])
-    )
   const graph = settingsOf(compose.slice(compose.indexOf("  graph:"), compose.indexOf("  api:")))
   expect(readSettings({ WFA_HOST: "0.0.0.0", ...graph })).toMatchObject({
     success: true,

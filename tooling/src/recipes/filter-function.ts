@@ -1,6 +1,6 @@
 import type { Recipe } from "../recipe.ts"
 
-/** OData's `length`, the first function that makes a number of a text. */
+/** The bytes of a text in UTF-8, a number that both databases count; OData has no such function. */
 export const filterFunction: Recipe = {
   name: "filter-function",
   title: "a function of `$filter`",
@@ -8,36 +8,35 @@ export const filterFunction: Recipe = {
   files: {
     "apps/api/src/graph/device-filter.ts": [
       {
-        behind: '  toupper: { gives: "text", valueFor: (text) => text.toUpperCase() }',
+        behind: '  length: { gives: "number", valueFor: (text) => charactersOf(text).length }',
         put: `,
-  length: { gives: "number", valueFor: (text) => Array.from(text).length }`
+  octetlength: { gives: "number", valueFor: (text) => Buffer.byteLength(text) }`
       }
     ],
     "apps/api/src/store/device-query.ts": [
       {
-        behind: "  toupper: (text) => sql`upper(${text})`",
+        behind: "  length: (text) => wholeNumber(sql`length(${text})`)",
         put: `,
-  // A number of a caller need not be a whole one.
-  length: (text) => sql\`cast(length(\${text}) as double precision)\``
+  octetlength: (text) => wholeNumber(sql\`octet_length(\${text})\`)`
       }
     ],
     "apps/api/README.md": [
       {
         behind:
-          "| `$filter`    | `eq ne gt ge lt le in`, `and or not`, parentheses, `contains startswith endswith tolower toupper",
-        put: " length"
+          "| `$filter`    | `eq ne gt ge lt le in`, `and or not`, parentheses, `contains startswith endswith indexof tolower toupper trim length",
+        put: " octetlength"
       }
     ],
     ".changeset/recipe.md": `---
 "@workanywhere/api": minor
 ---
 
-\`$filter\` knows the function \`length\`.
+\`$filter\` knows the function \`octetlength\`.
 `,
-    "apps/api/test/store/length.test.ts": `import { expect, it } from "vitest"
+    "apps/api/test/store/octet-length.test.ts": `import { expect, it } from "vitest"
 import { devicesPath, jsonRequest, openedApp, storeKinds } from "../opened.ts"
 
-it.for(storeKinds)("length counts the characters of a text in %s", async (kind) => {
+it.for(storeKinds)("octetlength counts the bytes of a text in %s", async (kind) => {
   await using opened = await openedApp(kind, ["a"])
   for (const [id, deviceName] of Object.entries({ b: "", c: "abc", d: "größe", e: "🙂🙂🙂🙂" })) {
     await opened.app.request(devicesPath, jsonRequest("POST", { id, deviceName }))
@@ -47,17 +46,17 @@ it.for(storeKinds)("length counts the characters of a text in %s", async (kind) 
     const { value } = (await response.json()) as { readonly value: ReadonlyArray<{ readonly id: string }> }
     return value.map(({ id }) => id).join("")
   }
-  expect(await found("length(deviceName) gt 3")).toBe("de")
-  expect(await found("length(deviceName) gt 3.5 and length(tolower(deviceName)) le length('12345')")).toBe("de")
-  expect(await found("length(deviceName) in (0, 4)")).toBe("be")
-  expect(await found("not (length(deviceName) gt 3)")).toBe("abc")
-  expect(await found("length(deviceName) eq null")).toBe("a")
-  expect(await found("length(id) eq length(deviceName)")).toBe("")
+  expect(await found("octetlength(deviceName) gt 3")).toBe("de")
+  expect(await found("octetlength(deviceName) gt 3.5 and octetlength(tolower(deviceName)) le octetlength('1234567890123456')")).toBe("de")
+  expect(await found("octetlength(deviceName) in (0, 16)")).toBe("be")
+  expect(await found("not (octetlength(deviceName) gt 3)")).toBe("abc")
+  expect(await found("octetlength(deviceName) eq null")).toBe("a")
+  expect(await found("octetlength(id) eq octetlength(deviceName)")).toBe("")
 })
 
 it("is refused where no number is expected", async () => {
   await using opened = await openedApp("memory", [])
-  for (const filter of ["length(deviceName)", "length(windowsScore) eq 1", "length(model) eq '3'", "length(model,'a') eq 1"]) {
+  for (const filter of ["octetlength(deviceName)", "octetlength(windowsScore) eq 1", "octetlength(model) eq '3'", "octetlength(model,'a') eq 1"]) {
     const { status } = await opened.app.request(devicesPath + "?$filter=" + encodeURIComponent(filter))
     expect([filter, status]).toEqual([filter, 400])
   }
@@ -67,7 +66,7 @@ it("is refused where no number is expected", async () => {
   scripts: ["docs:openapi"],
   tests: {
     "apps/api": [
-      "test/store/length",
+      "test/store/octet-length",
       "test/store/device-store",
       "test/graph/filter-syntax",
       "test/describe/openapi",

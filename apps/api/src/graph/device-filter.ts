@@ -172,7 +172,7 @@ export const filterFunctions: ReadonlyArray<string> = [
 ]
 
 /** How many texts of a row may stand in what `concat` makes: each may be as long as a text can be. */
-export const mostJoined = 4
+const mostJoined = 4
 
 /** Far beyond the end of any text, and within what every store takes for a number. */
 const farthest = 1_000_000_000

@@ -97,7 +97,7 @@ const believed = (hops: ReadonlyArray<Hop>, isTrusted: (address: string) => bool
  * The root that callers know the service by, without a slash at its end: what is set, or what proxies say that are
  * believed, or where the request came to.
  */
-export const rootFinder = ({ publicUrl, trustedProxies, expose }: Reach): ((c: Context<Env>) => string) => {
+export const rootFinder = ({ publicUrl, trustedProxies }: Reach): ((c: Context<Env>) => string) => {
   if (publicUrl !== undefined) return () => publicUrl
   if (trustedProxies.length === 0) return (c) => originOf(c.req.url)
   const isTrusted = listOf(trustedProxies)

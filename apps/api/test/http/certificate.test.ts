@@ -158,13 +158,14 @@ describe("a service that speaks TLS itself", () => {
     const other = connect(options)
     await once(other, "secureConnect")
     const third = connect(options)
-    await once(third, "error")
+    expect((await once(third, "error"))[0]).toMatchObject({ code: "ECONNRESET" })
     other.destroy()
 
     const left = once(server, "request").then(([incoming]) => once(incoming.socket, "close"))
     socket.write("GET /beta/much HTTP/1.1\r\nHost: localhost\r\n\r\n")
     socket.pause()
     await left
+    expect(server.listening).toBe(true)
     socket.destroy()
     server.close()
     await once(server, "close")
