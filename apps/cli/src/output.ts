@@ -137,11 +137,7 @@ const linesBelow = <Row>(head: string, line: (row: Row) => string): Rendering<Ro
   return { begin: (first) => head + lines(first), more: lines, end: "", none: head }
 }
 
-const renderingOf = <Row>(
-  format: Format,
-  columns: ReadonlyArray<Column<Row>>,
-  toTerminal: boolean
-): Rendering<Row> => {
+const renderingOf = <Row>(format: Format, columns: ReadonlyArray<Column<Row>>, toTerminal: boolean): Rendering<Row> => {
   const values = (row: Row) => columns.map((column) => column.value(row))
   // A file has the texts as they are.
   const csvCell = (cell: Cell): Cell => (toTerminal && typeof cell === "string" ? printable(cell) : cell)

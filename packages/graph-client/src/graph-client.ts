@@ -36,7 +36,15 @@ import {
 import type { Lane } from "./facts/budget.ts"
 import type { DeviceChange } from "./many/device-outcome.ts"
 import { GraphError, Invalid, type Sent } from "./facts/graph-error.ts"
-import { type ListOptions, type PageOptions, listIssues, listQuery, pageSizeOf, queryOf, selectQuery } from "./list/list-options.ts"
+import {
+  type ListOptions,
+  type PageOptions,
+  listIssues,
+  listQuery,
+  pageSizeOf,
+  queryOf,
+  selectQuery
+} from "./list/list-options.ts"
 import { type GraphClientOptions, InvalidOptions, type Settings, settingsOf } from "./send/options.ts"
 import { type ListPage, type Row, pages, partsOf, placeOf } from "./list/pages.ts"
 import {
@@ -323,9 +331,7 @@ const make = (settings: Settings, transport: Transport): GraphClient["Service"] 
         row: Device,
         options,
         refuseUnreadable: options.refuseUnreadable === true
-      }).pipe(
-        Stream.withSpan("GraphClient.listDevicePages")
-      ),
+      }).pipe(Stream.withSpan("GraphClient.listDevicePages")),
 
     listMetrics: () => rows("listMetrics", { route: "metrics", row: Metric, options: {} }),
 

@@ -17,7 +17,13 @@ import type {
   ModelPerformance,
   ModelPropertyName
 } from "./facts/reports.ts"
-import { type DeviceKey, GraphClient, type ModelListOptions, type SelectOptions, type WrittenDevice } from "./graph-client.ts"
+import {
+  type DeviceKey,
+  GraphClient,
+  type ModelListOptions,
+  type SelectOptions,
+  type WrittenDevice
+} from "./graph-client.ts"
 import type { ListOptions, PageOptions } from "./list/list-options.ts"
 import type { ListPage } from "./list/pages.ts"
 import type { Answered, BatchOptions, BatchOutcome, BatchRequest, SingleRequest } from "./many/batch.ts"

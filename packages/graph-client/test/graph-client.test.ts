@@ -3,7 +3,7 @@ import { type DeviceUpdate, type PropertyName, deviceODataType } from "@workanyw
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
-import { GraphClient, GraphError, Incomplete, Invalid, type ListOptions } from "../src/index.ts"
+import { GraphClient, Incomplete, Invalid, type ListOptions } from "../src/index.ts"
 import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
 import { clientOf, collectionPath, device, devicePath, key, metricsPath } from "./fixtures.ts"
 

@@ -129,7 +129,13 @@ describe("a gateway to another local Graph", () => {
       const alone = await fetch(`${gateway.url}${devicesPath}/a`, patch)
       expect([alone.status, await alone.text()]).toEqual([204, ""])
       const requests = [
-        { id: "1", method: "PATCH", url: `${devicesPath}/a`.replace("/beta", ""), body: { model: "X" }, headers: patch.headers }
+        {
+          id: "1",
+          method: "PATCH",
+          url: `${devicesPath}/a`.replace("/beta", ""),
+          body: { model: "X" },
+          headers: patch.headers
+        }
       ]
       const batched = await fetch(`${gateway.url}/beta/$batch`, jsonRequest("POST", { requests }))
       expect(await batched.json()).toMatchObject({ responses: [{ id: "1", status: 204 }] })

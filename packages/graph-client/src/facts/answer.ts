@@ -175,7 +175,14 @@ const envelopeOf = (body: string) => {
   // Also one that is cut off, or nested more deeply than anyone reads.
   const isGraphs = other === undefined && /^\s*\{\s*"error"\s*:/.test(body)
   return {
-    make: isGraphs || typeof json["error"] === "object" ? "graph" : saysNothing ? "none" : json === whole ? "other" : "page",
+    make:
+      isGraphs || typeof json["error"] === "object"
+        ? "graph"
+        : saysNothing
+          ? "none"
+          : json === whole
+            ? "other"
+            : "page",
     code: words(error["code"]) ?? words(inner["code"]) ?? other?.code,
     message: sentence(error["message"]) ?? sentence(inner["message"]) ?? other?.message,
     requestId: words(inner["request-id"]),

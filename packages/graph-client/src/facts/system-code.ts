@@ -22,7 +22,7 @@ const handshakeFault =
 export const isTlsFault = (code = ""): boolean => certificateFault.test(code) || handshakeFault.test(code)
 
 /** Whether the connection cannot be had a second later either. */
-export const isLasting = (code = ""): boolean => isTlsFault(code) || /^PROXY_4/.test(code)
+export const isLasting = (code = ""): boolean => isTlsFault(code) || code.startsWith("PROXY_4")
 
 /** What Node says when it could not connect, so that nothing can have arrived; a browser does not tell. */
 const neverConnected = /^(PROXY_\d+|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
@@ -39,11 +39,13 @@ export const connectionWords = (host: string, code: string | undefined): string 
     return `the proxy does not connect to ${host} (status ${proxyStatus})${advice}`
   }
   if (code === "CERT_HAS_EXPIRED") return `the certificate of ${host} has expired${inBrackets}`
-  if (code === "CERT_NOT_YET_VALID") return `the certificate of ${host} is not valid yet${inBrackets}: is the clock right?`
+  if (code === "CERT_NOT_YET_VALID")
+    return `the certificate of ${host} is not valid yet${inBrackets}: is the clock right?`
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the certificate of ${host} is for another name${inBrackets}`
   if (certificateFault.test(code ?? "")) {
     return `the certificate of ${host} is not trusted${inBrackets}: if it should be, name a file with the certificate of its issuer in NODE_EXTRA_CA_CERTS`
   }
-  if (isTlsFault(code)) return `${host} and this machine found no way to a protected connection${inBrackets}: does it speak https?`
+  if (isTlsFault(code))
+    return `${host} and this machine found no way to a protected connection${inBrackets}: does it speak https?`
   return `the connection to ${host} failed${inBrackets}`
 }

@@ -117,6 +117,33 @@ const typeIn = ({ contentType = "" }: Answer): string => /^[a-z]+\/[\w.+-]{1,40}
 
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
 
+/** Reads what came back as what was asked for. */
+const shownIn = <A>(
+  { method, takesAnyType, takesDeepParts }: GraphRequest,
+  schema: StandardSchemaV1<unknown, A>,
+  { answer }: Success
+): Shown<A> | Promise<Shown<A>> => {
+  const isDeleted = method === "DELETE"
+  const isEmpty = answer.text.trim() === ""
+  const takesNothing = isDeleted || (method !== "PATCH" && takesAnyType === true && answer.status === 204)
+  if (isEmpty && !takesNothing) return { what: "no body", isNothing: true }
+  // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
+  const takesType = isEmpty || (!isDeleted && takesAnyType === true)
+  if (!takesType && !isJson(answer.contentType)) return { what: `${typeIn(answer)} in place of JSON`, isNothing: false }
+  let body: unknown
+  try {
+    body = isDeleted || isEmpty ? undefined : JSON.parse(readable(answer.text))
+  } catch {
+    return { what: "a body that is not JSON", isNothing: false }
+  }
+  if (takesDeepParts !== true && isDeeperThan(mostLevels, body))
+    return { what: "JSON that is nested too deeply", isNothing: false }
+  return validated(schema, body, (issue) => {
+    const at = issue === undefined ? "" : pathOf(issue)
+    return { what: `JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`, isNothing: showsNothing(body) }
+  })
+}
+
 /** Makes the one function that all operations send through. */
 export const makeSend = (settings: Settings, transport: Transport): Send => {
   const { tokens } = settings
@@ -199,33 +226,6 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
       )
     )
   })
-
-  /** Reads what came back as what was asked for. */
-  const shownIn = <A>(
-    { method, takesAnyType, takesDeepParts }: GraphRequest,
-    schema: StandardSchemaV1<unknown, A>,
-    { answer }: Success
-  ): Shown<A> | Promise<Shown<A>> => {
-    const other = (what: string, isNothing = false) => ({ what, isNothing })
-    const isDeleted = method === "DELETE"
-    const isEmpty = answer.text.trim() === ""
-    const takesNothing = isDeleted || (method !== "PATCH" && takesAnyType === true && answer.status === 204)
-    if (isEmpty && !takesNothing) return other("no body", true)
-    // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
-    const takesType = isEmpty || (!isDeleted && takesAnyType === true)
-    if (!takesType && !isJson(answer.contentType)) return other(`${typeIn(answer)} in place of JSON`)
-    let body: unknown
-    try {
-      body = isDeleted || isEmpty ? undefined : JSON.parse(readable(answer.text))
-    } catch {
-      return other("a body that is not JSON")
-    }
-    if (takesDeepParts !== true && isDeeperThan(mostLevels, body)) return other("JSON that is nested too deeply")
-    return validated(schema, body, (issue) => {
-      const at = issue === undefined ? "" : pathOf(issue)
-      return other(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`, showsNothing(body))
-    })
-  }
 
   /** What is known of a write that was acknowledged, where its answer does not show it. */
   const unshown = Effect.fnUntraced(function* <A>(

@@ -90,13 +90,17 @@ describe("a reason for each thing a caller can do", () => {
     })
   )
 
-  it.effect.each(["InternalServerError", "internalServerError", "UnknownError", "generalException", "ServiceUnavailable"])(
-    "the 500 that is called %s and tells no more is Unavailable",
-    (code) =>
-      Effect.gen(function* () {
-        const answer = errorResponse(500, { code, message: "Oh." }, { "retry-after": "3" })
-        expect((yield* errorFor(answer)).reason).toEqual(new Unavailable({ retryAfterSeconds: 3 }))
-      })
+  it.effect.each([
+    "InternalServerError",
+    "internalServerError",
+    "UnknownError",
+    "generalException",
+    "ServiceUnavailable"
+  ])("the 500 that is called %s and tells no more is Unavailable", (code) =>
+    Effect.gen(function* () {
+      const answer = errorResponse(500, { code, message: "Oh." }, { "retry-after": "3" })
+      expect((yield* errorFor(answer)).reason).toEqual(new Unavailable({ retryAfterSeconds: 3 }))
+    })
   )
 
   it.effect("a write that may have taken effect was not refused, whatever 5xx it ended in", () =>
@@ -171,27 +175,29 @@ describe("an answer that is not Graph's", () => {
     })
   )
 
-  it.effect("an error page without Graph's envelope is Unreadable, whatever its status, and keeps it and its words", () =>
-    Effect.gen(function* () {
-      const page =
-        "<html><head><title>404 - Not Found</title><style>p { color: red }</style></head>" +
-        "<body><!-- x --><h1>404 &mdash; Not&nbsp;Found</h1>\n<script>go()</script><p>nginx</p></body></html>"
-      for (const status of [302, 400, 401, 403, 404, 405, 500, 501]) {
-        for (const method of ["GET", "PATCH"] as const) {
-          const error = yield* GraphClient.use((client) => client.request({ method, url: "/x" })).pipe(
-            Effect.flip,
-            Effect.provide(clientOf(fakeGraph([new Response(page, { status })]), { attempts: 1 }))
-          )
-          const isUnknown = method === "PATCH" && status === 500
-          expect([status, method, error.outcomeUnknown]).toEqual([status, method, isUnknown ? true : undefined])
-          expect(error).toMatchObject({ status, reason: { _tag: "Unreadable", status } })
-          expect(error.message).toBe(
-            `the service answered with status ${status} and an error that is not Graph's: "404 &mdash; Not Found nginx"`
-          )
-          expect(error).not.toHaveProperty("code")
+  it.effect(
+    "an error page without Graph's envelope is Unreadable, whatever its status, and keeps it and its words",
+    () =>
+      Effect.gen(function* () {
+        const page =
+          "<html><head><title>404 - Not Found</title><style>p { color: red }</style></head>" +
+          "<body><!-- x --><h1>404 &mdash; Not&nbsp;Found</h1>\n<script>go()</script><p>nginx</p></body></html>"
+        for (const status of [302, 400, 401, 403, 404, 405, 500, 501]) {
+          for (const method of ["GET", "PATCH"] as const) {
+            const error = yield* GraphClient.use((client) => client.request({ method, url: "/x" })).pipe(
+              Effect.flip,
+              Effect.provide(clientOf(fakeGraph([new Response(page, { status })]), { attempts: 1 }))
+            )
+            const isUnknown = method === "PATCH" && status === 500
+            expect([status, method, error.outcomeUnknown]).toEqual([status, method, isUnknown ? true : undefined])
+            expect(error).toMatchObject({ status, reason: { _tag: "Unreadable", status } })
+            expect(error.message).toBe(
+              `the service answered with status ${status} and an error that is not Graph's: "404 &mdash; Not Found nginx"`
+            )
+            expect(error).not.toHaveProperty("code")
+          }
         }
-      }
-    })
+      })
   )
 
   it.effect("a page with a status that asks to come back later is what the status says, in its own words", () =>
@@ -211,7 +217,11 @@ describe("an answer that is not Graph's", () => {
     { make: "ASP.NET", body: { Message: "Broken.", MessageDetail: "x" }, message: "Broken." },
     { make: "OAuth", body: { error: "invalid_grant", error_description: "AADSTS700082: old" }, code: "invalid_grant" },
     { make: "OAuth, in short", body: { error: "invalid_grant" }, message: "invalid_grant" },
-    { make: "older OData", body: { "odata.error": { code: "Bad", message: { lang: "en", value: "No." } } }, code: "Bad" },
+    {
+      make: "older OData",
+      body: { "odata.error": { code: "Bad", message: { lang: "en", value: "No." } } },
+      code: "Bad"
+    },
     { make: "RFC 9457", body: { title: "Bad", detail: "No good value." }, message: "No good value." },
     { make: "a gateway", body: { statusCode: 401, message: "No subscription key." }, message: "No subscription key." }
   ])("the error of $make keeps its text", ({ body, code, message }) =>

@@ -12,7 +12,9 @@ describe("what broke a connection", () => {
   })
 
   test("is the proxy, when it refuses to connect", () => {
-    const refused = Object.assign(new Error("Proxy response (407) !== 200 when HTTP Tunneling"), { code: "UND_ERR_ABORTED" })
+    const refused = Object.assign(new Error("Proxy response (407) !== 200 when HTTP Tunneling"), {
+      code: "UND_ERR_ABORTED"
+    })
     expect(systemCodeOf(new TypeError("fetch failed", { cause: refused }))).toBe("PROXY_407")
   })
 
@@ -46,11 +48,15 @@ describe("what broke a connection", () => {
     expect(connectionWords("graph.example", code)).toMatch(words)
   })
 
-  test.each(["ECONNRESET", "EPIPE", "ETIMEDOUT", "UND_ERR_SOCKET", "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", undefined])(
-    "%s may have come after the request arrived, and may pass",
-    (code) => {
-      expect([isTlsFault(code), neverArrived(code)]).toEqual([false, false])
-      expect(connectionWords("graph.example", code)).toMatch(/^the connection to graph\.example failed/)
-    }
-  )
+  test.each([
+    "ECONNRESET",
+    "EPIPE",
+    "ETIMEDOUT",
+    "UND_ERR_SOCKET",
+    "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+    undefined
+  ])("%s may have come after the request arrived, and may pass", (code) => {
+    expect([isTlsFault(code), neverArrived(code)]).toEqual([false, false])
+    expect(connectionWords("graph.example", code)).toMatch(/^the connection to graph\.example failed/)
+  })
 })

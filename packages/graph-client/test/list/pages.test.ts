@@ -2,7 +2,15 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { expectTypeOf } from "vitest"
-import { type Checkpoint, GraphClient, Incomplete, type ListOptions, type ListPage, type PageOptions, filter } from "../../src/index.ts"
+import {
+  type Checkpoint,
+  GraphClient,
+  Incomplete,
+  type ListOptions,
+  type ListPage,
+  type PageOptions,
+  filter
+} from "../../src/index.ts"
 import { type FakeGraph, errorResponse, fakeGraph } from "../../src/testing.ts"
 import { clientOf, collectionPath } from "../fixtures.ts"
 

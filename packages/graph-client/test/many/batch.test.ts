@@ -215,9 +215,7 @@ describe("an update that is answered without a body", () => {
       const sending = GraphClient.use((it) => it.batch([patch("/a")], { readBack: true, deadline: "10 seconds" }))
       const running = yield* Effect.forkChild(Effect.provide(sending, clientOf(graph)))
       yield* advance("10 seconds")
-      expect(yield* Fiber.join(running)).toMatchObject([
-        { kind: "answered", status: 204, notReadBack: true }
-      ])
+      expect(yield* Fiber.join(running)).toMatchObject([{ kind: "answered", status: 204, notReadBack: true }])
     })
   )
 })
@@ -229,8 +227,8 @@ describe("the same server", () => {
     Effect.gen(function* () {
       for (const { status } of empty) {
         for (const reading of [{ status: 403 }, { status: 404 }]) {
+          const responseTo = (method: string) => (method === "GET" ? reading : { status })
           const graph = fakeGraph(({ body, method, url }) => {
-            const responseTo = (itemMethod: string) => (itemMethod === "GET" ? reading : { status })
             if (url.pathname.endsWith("$batch")) {
               const { requests } = body as { readonly requests: ReadonlyArray<{ id: string; method: string }> }
               return Response.json({ responses: requests.map((item) => ({ id: item.id, ...responseTo(item.method) })) })

@@ -90,13 +90,16 @@ test.each(["", "graph.microsoft.com/beta", "ftp://graph.example", "http://", "/b
   }
 )
 
-test.each(["https://graph.microsoft.com", "http://127.0.0.1:4010/", "https://graph.example/beta/users", "https://x.example/v2"])(
-  "%j has no version at its end, and is refused",
-  (baseUrl) => {
-    const problem = "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
-    expect(problemsOf({ baseUrl })).toEqual([problem])
-  }
-)
+test.each([
+  "https://graph.microsoft.com",
+  "http://127.0.0.1:4010/",
+  "https://graph.example/beta/users",
+  "https://x.example/v2"
+])("%j has no version at its end, and is refused", (baseUrl) => {
+  const problem =
+    "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
+  expect(problemsOf({ baseUrl })).toEqual([problem])
+})
 
 test("a root may lie below a path of a gateway", () => {
   expect(rootOf({ baseUrl: "https://gateway.example/graph/v1.0/" })).toBe("https://gateway.example/graph/v1.0")

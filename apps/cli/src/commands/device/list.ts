@@ -43,7 +43,9 @@ const wholeNumber = (name: string, least: number): Flag.Flag<number> =>
     Flag.filterMap(
       (text) => {
         const number = Number(text)
-        return /^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least ? Option.some(number) : Option.none()
+        return /^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least
+          ? Option.some(number)
+          : Option.none()
       },
       () => `a whole number from ${least}`
     )
@@ -72,7 +74,9 @@ export const list = Command.make(
     Effect.gen(function* () {
       const flags = yield* root
       if (Option.isSome(expect) && Option.isSome(top)) {
-        return yield* new UsageError({ message: "--expect is about the whole list, which --top cuts short; leave one out" })
+        return yield* new UsageError({
+          message: "--expect is about the whole list, which --top cuts short; leave one out"
+        })
       }
       const format = yield* formatFor(flags.output)
       const forPeople = format === "table" || format === "md"
