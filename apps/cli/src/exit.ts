@@ -52,7 +52,7 @@ const adviceFor: Record<Reason["_tag"], string | undefined> = {
   Rejected: undefined,
   Throttled: "Run the command again later.",
   Unavailable:
-    "Check that the target is running and can be reached (--target or WFA_TARGET), then run the command again.",
+    "Check that the target (--target or WFA_TARGET) is running and can be reached, through the proxy that HTTPS_PROXY names if it names one; then run the command again.",
   Unreadable: "Is the target a Microsoft Graph root with its version, such as https://graph.microsoft.com/beta?",
   Incomplete: "What was printed may not be the whole list; run the command again."
 }
@@ -68,8 +68,11 @@ export const unknownOutcome =
 /** What networks fail with; of a certificate or a proxy the message says what to do. */
 const networkCode = /^(E(?!RR)[A-Z_]+|UND_ERR_\w+)$/
 
-const adviceOn = ({ outcomeUnknown, reason, systemCode }: GraphError): string | undefined => {
-  if (systemCode === "ECONNREFUSED") return notStarted
+/** A proxy's address is not in the message. */
+const onThisMachine = /^the connection to (localhost|127\.|\[::1\])/
+
+const adviceOn = ({ message, outcomeUnknown, reason, systemCode }: GraphError): string | undefined => {
+  if (systemCode === "ECONNREFUSED" && onThisMachine.test(message)) return notStarted
   if (systemCode !== undefined && !networkCode.test(systemCode)) return undefined
   const isForLater = reason._tag === "Unavailable" || reason._tag === "Throttled"
   return outcomeUnknown === true && isForLater ? undefined : adviceFor[reason._tag]

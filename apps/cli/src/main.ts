@@ -1,28 +1,24 @@
 #!/usr/bin/env node
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { createRequire } from "node:module"
-import { run } from "./cli.ts"
-import { exitCode } from "./exit.ts"
 
-const { version }: { readonly version: string } = createRequire(import.meta.url)("../package.json")
+const { engines, version }: { readonly version: string; readonly engines: { readonly node: string } } = createRequire(
+  import.meta.url
+)("../package.json")
 
-NodeRuntime.runMain(
-  run(process.argv.slice(2), version).pipe(Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer))),
-  {
-    disableErrorReporting: true,
-    teardown: (exit, onExit) =>
-      onExit(
-        Exit.isSuccess(exit) && typeof exit.value === "number"
-          ? exit.value
-          : Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-            ? exitCode.interrupted
-            : exitCode.bug
-      )
-  }
-)
+const isOlder = (having: string, needed: string): boolean => {
+  const [major = 0, minor = 0] = having.split(".").map(Number)
+  const [leastMajor = 0, leastMinor = 0] = needed.split(".").map(Number)
+  return major < leastMajor || (major === leastMajor && minor < leastMinor)
+}
+
+const needed = engines.node.replace(">=", "")
+const having = process.versions.node
+
+// Nothing else is loaded before this is known: an older Node would stop in the middle of it, with a stack.
+if (isOlder(having, needed)) {
+  process.stderr.write(`wfa: Node ${needed} or later is needed, and this is Node ${having}\n`)
+  process.exitCode = 3
+} else {
+  const { start } = await import("./start.ts")
+  start(version)
+}

@@ -69,8 +69,10 @@ describe("the command line", () => {
   })
 
   it("ends with 2 for a --target that is no Graph root, and with 3 for such a WFA_TARGET", async () => {
-    for (const target of ["graph", "ftp://127.0.0.1/beta", "http://127.0.0.1:1"]) {
-      expect(await wfa(["device", "list", "--target", target])).toMatchObject({ code: 2, stdout: "" })
+    for (const target of ["graph", "ftp://127.0.0.1/beta", "http://127.0.0.1:1", "http://127.0.0.1:1/users"]) {
+      const flagged = await wfa(["device", "list", "--target", target])
+      expect(flagged).toMatchObject({ code: 2, stdout: "" })
+      expect(flagged.stderr).toContain("--target is not the address of a Graph root with its version")
       const { code, stderr } = await wfa(["device", "list"], { env: { WFA_TARGET: target } })
       expect(code).toBe(3)
       expect(stderr).toContain("WFA_TARGET is not the address of a Graph root")
@@ -113,7 +115,7 @@ describe("exit codes", () => {
     { status: 403, code: "Forbidden", ends: 4, says: "ReadWrite.All" },
     { status: 404, code: "ResourceNotFound", ends: 5, says: "wfa device list" },
     { status: 400, code: "No method match route template", ends: 6, says: "No method match route template" },
-    { status: 500, code: "InternalServerError", ends: 6, says: "InternalServerError" }
+    { status: 500, code: "SomethingOdd", ends: 6, says: "SomethingOdd" }
   ])("an answer of $status ends with $ends", async ({ code, ends, says, status }) => {
     await answering(status, envelope(code, "what the service says"), json, async (target) => {
       const outcome = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
@@ -125,11 +127,21 @@ describe("exit codes", () => {
 
   it("a write that may have taken effect ends with 7 and says so, a refused one with 6 and does not", async () => {
     const update = ["device", "update", "d", "--set", "model=X"]
-    await answering(500, envelope("InternalServerError", "broken"), json, async (target) => {
-      const { code, stderr } = await wfa(update, { env: { WFA_TARGET: target } })
-      expect(code).toBe(7)
-      expect(stderr).toContain("Whether the write took effect is not known: read the device back with wfa device get")
-    })
+    const atOnce = { ...json, "retry-after": "0" }
+    for (const [status, body, headers] of [
+      [500, envelope("InternalServerError", "broken"), atOnce],
+      [502, "<h1>Bad Gateway</h1>", { ...atOnce, "content-type": "text/html" }],
+      [520, "", atOnce],
+      [200, "<html>", { "content-type": "text/html" }],
+      [403, JSON.stringify({ error: { code: "Forbidden", innerError: { outcome: "unknown" } } }), json]
+    ] as const) {
+      await answering(status, body, headers, async (target) => {
+        const { code, stderr } = await wfa(update, { env: { WFA_TARGET: target } })
+        expect([status, code]).toEqual([status, 7])
+        expect(stderr).toContain("Whether the write took effect is not known: read the device back with wfa device get")
+        expect(stderr).not.toContain("run the command again")
+      })
+    }
     await answering(409, envelope("Conflict", "no"), json, async (target) => {
       const { code, stderr } = await wfa(update, { env: { WFA_TARGET: target } })
       expect(code).toBe(6)
@@ -152,6 +164,67 @@ describe("exit codes", () => {
     })
   })
 
+  it("what passes is tried again, and ends with 7 where it stays", async () => {
+    const headers = { ...json, "retry-after": "0" }
+    for (const [status, code] of [
+      [500, "InternalServerError"],
+      [502, ""],
+      [408, ""]
+    ] as const) {
+      await answering(status, envelope(code, "in trouble"), headers, async (target) => {
+        const outcome = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+        expect(outcome.code).toBe(7)
+        expect(outcome.stderr.match(/^in trouble; trying again in 0\.0 s$/gm)).toHaveLength(4)
+      })
+    }
+  })
+
+  it("an update that is acknowledged without a body is done, and says where it could not be read back", async () => {
+    await answering(204, "", {}, async (target) => {
+      const args = ["device", "update", "d", "--set", "model=X"]
+      const { code, stderr, stdout } = await wfa(args, { env: { WFA_TARGET: target } })
+      expect({ code, stdout: JSON.parse(stdout) }).toEqual({
+        code: 0,
+        stdout: { id: "d", model: "X", notReadBack: true }
+      })
+      expect(stderr).toBe("d: updated, but it could not be read back: what is shown is what was sent.\n")
+    })
+  })
+
+  it("a target that is not there says how to start the local service, at once", async () => {
+    const server = createServer().listen(0, "127.0.0.1")
+    await new Promise((listening) => server.once("listening", listening))
+    const { port } = server.address() as AddressInfo
+    await new Promise((closed) => server.close(closed))
+    const env = { WFA_TARGET: `http://127.0.0.1:${port}/beta` }
+    const { code, stderr, stdout } = await wfa(["device", "list"], { env })
+    expect({ code, stdout }).toEqual({ code: 7, stdout: "" })
+    expect(stderr).toContain("The local service is started with wfa-api")
+    expect(stderr).not.toContain("trying again")
+  })
+
+  it("the activity id of Intune's errors is shown", async () => {
+    const activityId = "0f5c2d1e-aaaa-4222-8333-944455556666"
+    const message = JSON.stringify({
+      _version: 3,
+      Message: `No. - Operation ID (for customer support): 0 - Activity ID: ${activityId}`
+    })
+    await answering(403, envelope("Forbidden", message), json, async (target) => {
+      const { code, stderr } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+      expect(code).toBe(4)
+      expect(stderr).toMatch(/^wfa: No\.$/m)
+      expect(stderr).toContain(`activity-id ${activityId}`)
+    })
+  })
+
+  it.each([200, 302, 400, 401, 403, 404, 405, 500])("a page of a proxy with status %i ends with 8", async (status) => {
+    await answering(status, "<h1>Where are you?</h1>", { "content-type": "text/html" }, async (target) => {
+      const { code, stderr, stdout } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
+      expect({ code, stdout }).toEqual({ code: 8, stdout: "" })
+      expect(stderr).toContain("Is the target a Microsoft Graph root")
+    })
+  })
+
   it("an answer that is no JSON ends with 8", async () => {
     await answering(200, "<html>hello</html>", { "content-type": "text/html" }, async (target) => {
       const { code, stderr } = await wfa(["device", "get", "d"], { env: { WFA_TARGET: target } })
@@ -167,6 +240,23 @@ describe("exit codes", () => {
       expect(code).toBe(10)
       expect(JSON.parse(stdout)).toEqual([{ id: "1" }])
     })
+  })
+})
+
+describe("a token that starts with the word Bearer", () => {
+  it("ends with 3, and is told to leave it out", async () => {
+    const { code, stderr } = await wfa(["device", "list"], { env: { WFA_TOKEN: "Bearer canary" } })
+    expect(code).toBe(3)
+    expect(stderr).toBe('wfa: WFA_TOKEN starts with "Bearer ", which is put before it anyway: leave that out\n')
+  })
+})
+
+describe("wfa help", () => {
+  it("shows what --help shows, of wfa and of each command", async () => {
+    for (const [words] of commands) {
+      const args = words.split(" ").slice(1)
+      expect(await wfa(["help", ...args])).toEqual(await wfa([...args, "--help"]))
+    }
   })
 })
 

@@ -1,6 +1,9 @@
 import { defaultSettings, startService } from "@workanywhere/api"
 import { jsonSchemaOf, properties, readDeviceLines } from "@workanywhere/domain"
+import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -33,6 +36,24 @@ const file = (name: string, content: string | Uint8Array): string => {
   const path = join(folder, name)
   writeFileSync(path, content)
   return path
+}
+
+/** A target that answers each request with this JSON, or refuses it. */
+const answering = async (answer: (url: URL) => object | undefined) => {
+  const server = createServer((request, response) => {
+    const body = answer(new URL(request.url ?? "", "http://127.0.0.1"))
+    response.writeHead(body === undefined ? 400 : 200, { "content-type": "application/json" })
+    response.end(JSON.stringify(body ?? { error: { code: "BadRequest", message: "No." } }))
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/beta`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, "close")
+    }
+  }
 }
 
 describe("wfa device update", () => {
@@ -151,6 +172,16 @@ describe("wfa device update", () => {
     },
     { fault: "a body over the limit", stdin: `{"model":"${"x".repeat(1024 * 1024)}"}`, says: ["longer than 1 MiB"] },
     { fault: "nothing to update", args: [], says: ["nothing to update"] },
+    {
+      fault: "an id",
+      args: ["--set", `id=${id}`, "--set", "model=X"],
+      says: ["id: a device keeps its id; leave it out"]
+    },
+    {
+      fault: "an id in a body",
+      stdin: '{"id":"other","windowsScore":101}',
+      says: ["id: a device keeps its id; leave it out", "windowsScore: 101 is not a score"]
+    },
     { fault: "a --set without a value", args: ["--set", "model"], says: ['"model" has no name and value'] },
     { fault: "a property set twice", args: ["--set", "model=a", "--set", "model=b"], says: ["model is set twice"] },
     { fault: "a file that is not there", args: ["--file", "missing.json"], says: ["there is no file missing.json"] }
@@ -266,8 +297,67 @@ describe("wfa device list", () => {
   })
 
   it("refuses a --top that is no whole number above 0", async () => {
-    for (const top of ["0", "-1", "x"]) expect((await wfa(["device", "list", "--top", top], { env })).code).toBe(2)
+    for (const top of ["0", "-1", "x", "1.5", "1e3"]) {
+      const { code, stderr } = await wfa(["device", "list", "--top", top], { env })
+      expect(code).toBe(2)
+      expect(stderr.split("\n")[0]).toBe(
+        `wfa: Invalid value for flag --top: ${JSON.stringify(top)}. Expected: a whole number from 1`
+      )
+    }
   })
+
+  it("with --expect ends with 0 for so many devices, and with 10 for others", async () => {
+    expect(await wfa(["device", "list", "--expect", "250", "-o", "jsonl"], { env })).toMatchObject({
+      code: 0,
+      stderr: ""
+    })
+    const { code, stderr, stdout } = await wfa(["device", "list", "--expect", "251"], { env })
+    expect(code).toBe(10)
+    expect(stderr).toContain("another number of rows than it should have")
+    expect(JSON.parse(stdout)).toHaveLength(250)
+    const both = await wfa(["device", "list", "--expect", "3", "--top", "3"], { env })
+    expect(both).toMatchObject({ code: 2, stdout: "" })
+  })
+
+  it("ends with 10 where the target counts more devices than it shows", async () => {
+    await using target = await answering(({ searchParams }) =>
+      searchParams.get("$count") === "true" ? { value: [{ id: "1" }], "@odata.count": 2 } : { value: [{ id: "1" }] }
+    )
+    const { code, stderr, stdout } = await wfa(["device", "list"], { env: { WFA_TARGET: target.url } })
+    expect([code, JSON.parse(stdout)]).toEqual([10, [{ id: "1" }]])
+    expect(stderr).toContain("What was printed may not be the whole list")
+  })
+
+  it("says once that a list is not proven where the target does not count, and nothing with --expect", async () => {
+    for (const counts of [undefined, "refused"]) {
+      await using target = await answering(({ searchParams }) => {
+        if (counts === "refused" && searchParams.has("$count")) return undefined
+        return { value: [{ id: "1" }, { id: "2" }] }
+      })
+      const env = { WFA_TARGET: target.url }
+      for (const format of ["json", "csv", "table"]) {
+        const { code, stderr } = await wfa(["device", "list", "-o", format], { env })
+        expect(code).toBe(0)
+        expect(stderr.match(/nothing proves that none is missing/g)).toHaveLength(1)
+      }
+      expect(await wfa(["device", "list", "--expect", "2"], { env })).toMatchObject({ code: 0, stderr: "" })
+      expect(await wfa(["device", "list", "--expect", "3"], { env })).toMatchObject({ code: 10 })
+      expect(await wfa(["device", "list", "--top", "1"], { env })).toMatchObject({ code: 0, stderr: "" })
+    }
+  })
+
+  it.each(["table", "json", "jsonl", "csv", "md"])(
+    "leaves stdout empty as %s where nothing arrived and it failed, and writes a document where there is no device",
+    async (format) => {
+      await using failing = await answering(() => undefined)
+      const failed = await wfa(["device", "list", "-o", format], { env: { WFA_TARGET: failing.url } })
+      expect(failed).toMatchObject({ code: 6, stdout: "" })
+      await using empty = await answering(() => ({ value: [], "@odata.count": 0 }))
+      const none = await wfa(["device", "list", "-o", format, "--select", "id"], { env: { WFA_TARGET: empty.url } })
+      const documents = { table: "Id\n--\n", json: "[]\n", jsonl: "", csv: "id\r\n", md: "| Id |\n| --- |\n" }
+      expect(none).toMatchObject({ code: 0, stdout: documents[format as "json"] })
+    }
+  )
 })
 
 describe("wfa device schema", () => {

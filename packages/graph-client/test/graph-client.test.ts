@@ -3,8 +3,8 @@ import { type DeviceUpdate, type PropertyName, deviceODataType } from "@workanyw
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
-import { GraphClient, GraphError, Incomplete, Invalid, type ListOptions } from "../src/index.ts"
-import { type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
+import { GraphClient, Incomplete, Invalid, type ListOptions } from "../src/index.ts"
+import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../src/testing.ts"
 import { clientOf, collectionPath, device, devicePath, key, metricsPath } from "./fixtures.ts"
 
 const update = (graph: FakeGraph, body: DeviceUpdate, named = key) =>
@@ -46,20 +46,38 @@ describe("updateDevice", () => {
     })
   )
 
-  it.effect("a failed read-back says that the update was made", () =>
+  it.effect("one that was acknowledged was made, whether it can be read back or not, and says what is known", () =>
     Effect.gen(function* () {
-      const refused = errorResponse(403, { code: "Forbidden", message: "No." })
-      const error = yield* Effect.flip(
-        update(fakeGraph([new Response(null, { status: 204 }), refused]), { model: "X" })
-      )
-      expect(error).toBeInstanceOf(GraphError)
-      expect(error).toMatchObject({
-        message: "the update was made, but reading it back failed: No.",
-        method: "GET",
-        status: 403,
-        code: "Forbidden",
-        reason: { _tag: "Forbidden" }
-      })
+      const acknowledgements = [
+        () => new Response(null, { status: 204 }),
+        ...[200, 201, 202].map((status) => () => new Response("", { status })),
+        ...[{}, null, { "@odata.context": "x" }].map((body) => () => Response.json(body))
+      ]
+      const readings: ReadonlyArray<() => FakeAnswer> = [
+        () => errorResponse(403, { code: "Forbidden", message: "No." }),
+        () => errorResponse(404, {}),
+        () => new Response("<html>", { status: 200 }),
+        () => new Response("", { status: 200 })
+      ]
+      for (const acknowledged of acknowledgements) {
+        for (const read of readings) {
+          const graph = fakeGraph([acknowledged(), read()])
+          const changes = { model: "X", healthStatus: "unknownFutureValue" } as const
+          expect(yield* update(graph, changes)).toEqual({ id: key.deviceId, model: "X", notReadBack: true })
+          expect(graph.requests.map(({ method }) => method)).toEqual(["PATCH", "GET"])
+        }
+        const shown = fakeGraph([acknowledged(), Response.json(device)])
+        expect(yield* update(shown, { model: "X" })).toEqual(device)
+      }
+    })
+  )
+
+  it.effect("a page in place of an answer acknowledges nothing", () =>
+    Effect.gen(function* () {
+      for (const page of [new Response("<html>"), Response.json([]), Response.json({ value: [] })]) {
+        const error = yield* Effect.flip(update(fakeGraph([page]), { model: "X" }))
+        expect(error).toMatchObject({ reason: { _tag: "Unreadable" }, outcomeUnknown: true, attempts: 1 })
+      }
     })
   )
 

@@ -77,10 +77,11 @@ it.live.each([
 )
 
 it.live.each([
-  { what: "an HTML page", status: 502, body: "<h1>Bad gateway</h1>", reason: "Rejected" },
+  { what: "an HTML page", status: 502, body: "<h1>Bad gateway</h1>", reason: "Unavailable" },
   { what: "an HTML page", status: 503, body: "<h1>Later</h1>", reason: "Unavailable" },
   { what: "nothing", status: 500, body: "", reason: "Rejected" },
-  { what: "a packed page", status: 403, body: gzipSync("<h1>No</h1>"), packed: true, reason: "Forbidden" }
+  { what: "an HTML page", status: 500, body: "<h1>Oh</h1>", reason: "Unreadable" },
+  { what: "a packed page", status: 403, body: gzipSync("<h1>No</h1>"), packed: true, reason: "Unreadable" }
 ])("$status with $what is $reason, with a sentence", ({ body, packed = false, reason, status }) =>
   Effect.gen(function* () {
     const client = yield* against((response) =>

@@ -9,7 +9,7 @@ export class UpstreamFailure extends ApiError {
   /** What that means for a write. */
   readonly outcome: WriteOutcome
   /** Of the upstream's answer, when there was one. */
-  readonly upstream: { readonly method?: string; readonly status?: number; readonly requestId?: string }
+  readonly upstream: { readonly status?: number; readonly requestId?: string }
 
   constructor(
     { outcome, upstream }: Pick<UpstreamFailure, "outcome" | "upstream">,
@@ -170,7 +170,6 @@ export const failureOf = (error: GraphError, told: Told): UpstreamFailure => {
     {
       outcome,
       upstream: {
-        method,
         ...(status === undefined ? {} : { status }),
         ...(requestId === undefined ? {} : { requestId })
       }

@@ -67,13 +67,27 @@ export const gatewayBackend = (
     }
   }
 
-  const newAddress = (c: Context<Env>, version: GraphVersion, answered: Answered, collection: string): string => {
+  /** What a write made: it was made, whether the upstream shows it or not. */
+  const madeOf = (c: Context<Env>, answered: Answered): Entity => {
+    const { body, headers } = answered
+    return body === undefined || body === null || body === ""
+      ? { body: undefined, etag: headers["etag"], applied: appliedIn(answered) }
+      : entityOf(c, answered)
+  }
+
+  const newAddress = (
+    c: Context<Env>,
+    version: GraphVersion,
+    answered: Answered,
+    collection: string
+  ): string | undefined => {
     const { location = "" } = answered.headers
     const place = readdressing(c, upstream.origin).place(location)
     // It was made, wherever the upstream says that it is: that is no reason to fail, and none to send a caller elsewhere.
     if (location !== "" && place !== undefined && place.length <= longestUrl) return place
     const resource = resourceIn(answered.body)
-    const id = isFields(resource) ? String(resource["id"]) : ""
+    if (!isFields(resource)) return undefined
+    const id = String(resource["id"])
     return `${rootOf(c, version)}/${collection}${inParentheses(id)}`
   }
 
@@ -126,7 +140,7 @@ export const gatewayBackend = (
         const body = await jsonBody(c, parseMetric)
         const writing = { version, address: "metrics", method: "POST", body, changes: creation(body) } as const
         const answered = await writes.send(c, writing)
-        return created(c, newAddress(c, version, answered, metricsPath), entityOf(c, answered))
+        return created(c, newAddress(c, version, answered, metricsPath), madeOf(c, answered))
       })
       .all(patternOf("metrics"), otherMethods("metrics"))
 
@@ -147,7 +161,7 @@ export const gatewayBackend = (
         queryOptions(c.req.url, [])
         const body = await jsonBody(c, parseMetric)
         const writing = { version, address: "metric", method: "PATCH", keys: c.req.param(), body } as const
-        return changed(c, entityOf(c, await writes.send(c, { ...writing, changes: creation(body) })))
+        return changed(c, madeOf(c, await writes.send(c, { ...writing, changes: creation(body) })))
       })
       .delete(patternOf("metric"), async (c) => {
         requireAllowed("metric")
@@ -177,7 +191,7 @@ export const gatewayBackend = (
         const writing = { version, address: "devices", method: "POST", keys, body, changes: creation(body) } as const
         const answered = await writes.send(c, writing)
         const collection = `${metricsPath}${inParentheses(keys.metricId)}/metricDevices`
-        return created(c, newAddress(c, version, answered, collection), entityOf(c, answered))
+        return created(c, newAddress(c, version, answered, collection), madeOf(c, answered))
       })
       .all(patternOf("devices"), otherMethods("devices"))
 
@@ -200,7 +214,7 @@ export const gatewayBackend = (
         const body = await jsonBody(c, parseDeviceUpdate)
         const changes = await writes.changesTo(c, version, keys, body)
         const writing = { version, address: "device", method: "PATCH", keys, body, changes } as const
-        return changed(c, entityOf(c, await writes.send(c, writing)))
+        return changed(c, madeOf(c, await writes.send(c, writing)))
       })
       .delete(patternOf("device"), async (c) => {
         requireWrite("device")

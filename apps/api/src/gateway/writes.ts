@@ -92,8 +92,7 @@ const endingOf = (error: unknown): Ending => {
   if (!(error instanceof UpstreamFailure)) return { outcome: "failed", code: error.code }
   const { code, outcome, upstream } = error
   return {
-    // The write was acknowledged, and what failed is to read it back.
-    outcome: upstream.method === "GET" ? "done" : outcome,
+    outcome,
     code,
     ...(upstream.status === undefined ? {} : { status: upstream.status }),
     ...(upstream.requestId === undefined ? {} : { upstreamRequestId: upstream.requestId })

@@ -5,8 +5,8 @@ import { answer, reply, replyJson } from "./reply.ts"
 
 /** One entity, as an answer shows it. */
 export interface Entity {
-  /** An object, or its JSON. */
-  readonly body: object | string
+  /** An object, or its JSON; `undefined` where a write was made and nothing shows what it made. */
+  readonly body: object | string | undefined
   /** Graph's usual one where it is not given. */
   readonly contentType?: string
   readonly etag?: string | undefined
@@ -34,20 +34,21 @@ export const found = (c: Context<Env>, entity: Entity): Response => {
 }
 
 const afterWrite = (c: Context<Env>, status: number, entity: Entity, address?: string): Response => {
-  const { etag, applied = [] } = entity
+  const { applied = [], body, etag } = entity
   const preferred = preferencesOf(c.req.header("prefer")).get("return")?.toLowerCase()
   const location: Headers = address === undefined ? {} : { location: address }
-  if (preferred === "minimal") {
+  if (body === undefined || preferred === "minimal") {
     // Without a body, this header is what tells the caller the key of what is new (docs/fidelity.md, F74).
     const id: Headers = address === undefined ? {} : { "odata-entityid": address }
-    return answer(c, 204, null, { ...headersOf(etag, ["return=minimal"]), ...location, ...id })
+    const followed = preferred === "minimal" ? ["return=minimal"] : []
+    return answer(c, 204, null, { ...headersOf(etag, followed), ...location, ...id })
   }
   const followed = preferred === "representation" ? [...applied, "return=representation"] : applied
   return shown(c, status, entity, { ...headersOf(etag, followed), ...location })
 }
 
 /** Says that an entity was created, and where it is now. */
-export const created = (c: Context<Env>, address: string, entity: Entity): Response =>
+export const created = (c: Context<Env>, address: string | undefined, entity: Entity): Response =>
   afterWrite(c, 201, entity, address)
 
 /** Says that an entity was changed: with the whole of it, unless the caller would rather not have it. */

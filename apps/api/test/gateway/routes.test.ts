@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { json } from "node:stream/consumers"
 import { type KeyedDevice, wholeDevice } from "@workanywhere/domain"
 import { describe, expect, it } from "vitest"
 import { createLocalGraph } from "../../src/local-graph.ts"
@@ -110,6 +111,45 @@ describe("a gateway to another local Graph", () => {
     await using gateway = await openedGateway(graph.url)
     const updated = await fetch(`${gateway.url}${devicesPath}/a`, jsonRequest("PATCH", { model: "X" }))
     expect([updated.status, await updated.json()]).toEqual([200, device])
+  })
+
+  it("answers an update that was made with 204 where reading it back fails, alone and in a batch", async () => {
+    for (const made of [200, 202, 204]) {
+      await using graph = await served(async (request, response) => {
+        if (!String(request.url).endsWith("$batch")) {
+          response.writeHead(request.method === "PATCH" ? made : 403, { "content-type": "application/json" }).end()
+          return
+        }
+        const { requests } = (await json(request)) as { requests: ReadonlyArray<{ id: string; method: string }> }
+        const responses = requests.map(({ id, method }) => ({ id, status: method === "PATCH" ? made : 403 }))
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ responses }))
+      })
+      await using gateway = await openedGateway(graph.url)
+      const patch = jsonRequest("PATCH", { model: "X" })
+      const alone = await fetch(`${gateway.url}${devicesPath}/a`, patch)
+      expect([alone.status, await alone.text()]).toEqual([204, ""])
+      const requests = [
+        {
+          id: "1",
+          method: "PATCH",
+          url: `${devicesPath}/a`.replace("/beta", ""),
+          body: { model: "X" },
+          headers: patch.headers
+        }
+      ]
+      const batched = await fetch(`${gateway.url}/beta/$batch`, jsonRequest("POST", { requests }))
+      expect(await batched.json()).toMatchObject({ responses: [{ id: "1", status: 204 }] })
+    }
+  })
+
+  it("answers a creation with the address that the upstream gives, where that is all it gives", async () => {
+    await using graph = await served((request, response) => {
+      const location = `http://${request.headers.host}${devicesPath}/new`
+      response.writeHead(201, { location }).end()
+    })
+    await using gateway = await openedGateway(graph.url)
+    const created = await fetch(`${gateway.url}${devicesPath}`, jsonRequest("POST", { model: "X" }))
+    expect([created.status, created.headers.get("location")]).toEqual([204, `${gateway.url}${devicesPath}/new`])
   })
 
   it("passes conditions on, and says so when nothing is new", async () => {
@@ -358,10 +398,10 @@ describe("a failure of the upstream", () => {
     ],
     ["409 without a code", failing(409, { code: "", message: "Taken." }), { status: 409, code: "" }],
     ["410", failing(410, { code: "resyncRequired", message: "Again." }), { status: 410, code: "resyncRequired" }],
-    ["418", text(418, "<html>"), { status: 418 }],
+    ["a page of HTML with 418", text(418, "<html>"), { status: 502, code: "badGateway" }],
     [
       "500",
-      failing(500, { code: "InternalServerError", message: "Oh." }),
+      failing(500, { code: "InternalServerError", message: "Oh." }, { "retry-after": "0" }),
       { status: 500, code: "InternalServerError" }
     ],
     ["501", failing(501, { code: "NotSupported", message: "No." }), { status: 501, code: "NotSupported" }],

@@ -162,18 +162,27 @@ const ofOtherMake = (body: Fields) => {
 }
 
 /**
- * An error body, read without trust: any part may be missing or of another type. `make` tells Graph's own from those of
- * others, from what is no error of any make that is known, and from an answer that says nothing.
+ * An error body, read without trust: any part may be missing or of another type. `make` tells Graph's own from other JSON,
+ * from what is none, such as a page, and from an answer that says nothing.
  */
 const envelopeOf = (body: string) => {
-  const json = fields(parsed(body))
+  const whole = parsed(body)
+  const json = fields(whole)
   const error = fields(json["error"])
   const other = typeof json["error"] === "object" ? undefined : ofOtherMake(json)
   const saysNothing = /^\s*(\{\s*\}|null|"")?\s*$/.test(body)
   const inner = fields(error["innerError"] ?? error["innererror"])
+  // Also one that is cut off, or nested more deeply than anyone reads.
+  const isGraphs = other === undefined && /^\s*\{\s*"error"\s*:/.test(body)
   return {
     make:
-      Object.hasOwn(json, "error") && other === undefined ? "graph" : other ? "other" : saysNothing ? "none" : "page",
+      isGraphs || typeof json["error"] === "object"
+        ? "graph"
+        : saysNothing
+          ? "none"
+          : json === whole
+            ? "other"
+            : "page",
     code: words(error["code"]) ?? words(inner["code"]) ?? other?.code,
     message: sentence(error["message"]) ?? sentence(inner["message"]) ?? other?.message,
     requestId: words(inner["request-id"]),
@@ -238,7 +247,7 @@ export const refusal = (sent: Sent, answer: Answer, now: number): GraphError => 
     claims: claims && inAscii(claims),
     retryAfterSeconds: retryAfterSeconds(retryAfter, now)
   })
-  // That there is no such device, Graph says in its own way: another 404 is that of a wrong address.
+  // That there is no such device, Graph says in its own way; another 404 is that of a wrong address.
   const isGraphs = make === "graph" || make === "none" || (make === "other" && status !== 404)
   const isUnreadable = !isGraphs && !isForNow(reason)
   const said = make === "page" ? wordsOfPage(answer.text) : envelope.message

@@ -1,6 +1,11 @@
-/** What broke the connection, such as ECONNREFUSED: Node keeps it at the end of a short chain of causes. */
+/**
+ * What broke the connection, such as ECONNREFUSED: Node keeps it at the end of a short chain of causes. A proxy that does
+ * not connect has no code there but a status, which becomes one.
+ */
 export const systemCodeOf = (error: unknown, depth = 0): string | undefined => {
   if (!(error instanceof Error) || depth > 5) return undefined
+  const [, status] = /^Proxy response \((\d{3})\)/.exec(error.message) ?? []
+  if (status !== undefined) return `PROXY_${status}`
   const code = "code" in error ? String(error.code) : ""
   return systemCodeOf(error.cause, depth + 1) ?? (/^[A-Z][A-Z\d_]{2,59}$/.test(code) ? code : undefined)
 }
@@ -16,8 +21,11 @@ const handshakeFault =
 /** Whether the two cannot come to a protected connection, which they will not a second later either. */
 export const isTlsFault = (code = ""): boolean => certificateFault.test(code) || handshakeFault.test(code)
 
+/** Whether the connection cannot be had a second later either. */
+export const isLasting = (code = ""): boolean => isTlsFault(code) || code.startsWith("PROXY_4")
+
 /** What Node says when it could not connect, so that nothing can have arrived; a browser does not tell. */
-const neverConnected = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
+const neverConnected = /^(PROXY_\d+|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** Whether a request cannot have left the machine that wanted to send it. */
 export const neverArrived = (code = ""): boolean => neverConnected.test(code) || isTlsFault(code)
@@ -25,6 +33,11 @@ export const neverArrived = (code = ""): boolean => neverConnected.test(code) ||
 /** What a person can do about a connection that failed so. */
 export const connectionWords = (host: string, code: string | undefined): string => {
   const inBrackets = code === undefined ? "" : ` (${code})`
+  const [, proxyStatus] = /^PROXY_(\d+)$/.exec(code ?? "") ?? []
+  if (proxyStatus !== undefined) {
+    const advice = proxyStatus === "407" ? ": it wants a user name and password in the address of the proxy" : ""
+    return `the proxy does not connect to ${host} (status ${proxyStatus})${advice}`
+  }
   if (code === "CERT_HAS_EXPIRED") return `the certificate of ${host} has expired${inBrackets}`
   if (code === "CERT_NOT_YET_VALID")
     return `the certificate of ${host} is not valid yet${inBrackets}: is the clock right?`

@@ -61,11 +61,12 @@ export interface Tokens {
 /** Anything else, such as a line break, would be refused by `fetch` with a message that quotes the token. */
 const headerSafe = /^[\x21-\x7e]+$/
 
-/** Whether a token can stand in a header. */
-export const canBeSent = (token: Redacted.Redacted): boolean => headerSafe.test(Redacted.value(token))
-
-/** Whether a token came with the word that stands before it in a header. */
-export const startsWithBearer = (token: Redacted.Redacted): boolean => /^\s*bearer\s/i.test(Redacted.value(token))
+/** Why a token cannot stand in a header, without a word of it. */
+export const tokenProblem = (token: Redacted.Redacted): string | undefined => {
+  const text = Redacted.value(token)
+  if (/^\s*bearer\s/i.test(text)) return 'starts with "Bearer ", which is put before it anyway: leave that out'
+  return headerSafe.test(text) ? undefined : "is empty or holds characters that no token has"
+}
 
 /** A token is renewed this long before it expires, or a tenth of its life, whichever is shorter. */
 const longestMarginMillis = 5 * 60_000
@@ -111,9 +112,8 @@ const fromSource = (source: TokenSource): Tokens => {
 
   const fetch = Effect.fn("GraphClient.token")(function* (need: TokenNeed) {
     const { expiresAtMillis = Infinity, renewAtMillis = Infinity, token } = yield* source(need)
-    if (!canBeSent(token)) {
-      return yield* new TokenUnavailable({ message: "the token is empty or holds characters that no token has" })
-    }
+    const problem = tokenProblem(token)
+    if (problem !== undefined) return yield* new TokenUnavailable({ message: `the token ${problem}` })
     const now = yield* Clock.currentTimeMillis
     const margin = Math.min(longestMarginMillis, Math.max(0, expiresAtMillis - now) / 10)
     held = { token, expiresAtMillis, renewAtMillis: Math.min(renewAtMillis, expiresAtMillis - margin) }

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type Cloud, clouds, isCloud } from "../facts/clouds.ts"
-import { type TokenSource, type Tokens, canBeSent, startsWithBearer, tokensOf } from "./credentials.ts"
+import { type TokenSource, type Tokens, tokenProblem, tokensOf } from "./credentials.ts"
 import { type Budget, isBudget, publishedBudget } from "../facts/budget.ts"
 import { type Gates, type Ration, gatesOf } from "../pace/gate.ts"
 import type { GraphError } from "../facts/graph-error.ts"
@@ -91,14 +91,6 @@ const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL |
     : "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
 }
 
-/** What is wrong with a token, without a word of it. */
-const tokenProblem = (token: Redacted.Redacted): string | undefined => {
-  if (canBeSent(token)) return undefined
-  return startsWithBearer(token)
-    ? 'token starts with "Bearer ", which is put before it anyway: leave that out'
-    : "token is empty or holds characters that no token has"
-}
-
 const rationOf = (
   budget: GraphClientOptions["budget"],
   hostname: string
@@ -126,7 +118,7 @@ export const settingsOf = (options: GraphClientOptions): Settings | InvalidOptio
     }
   }
   const wrongToken = Redacted.isRedacted(token) ? tokenProblem(token) : undefined
-  if (wrongToken !== undefined) problems.push(wrongToken)
+  if (wrongToken !== undefined) problems.push(`token ${wrongToken}`)
   if (!Duration.isFinite(deadline) || !Duration.isPositive(deadline)) {
     problems.push("deadline is not a positive, finite duration")
   }

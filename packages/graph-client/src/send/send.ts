@@ -25,7 +25,7 @@ export interface Received<A> extends Success {
 }
 
 /** What an answer has to show: something of the shape that was asked for, or why it is nothing of the kind. */
-type Shown<A> = { readonly value: A } | { readonly isJson: boolean; readonly what: string }
+type Shown<A> = { readonly value: A } | { readonly isNothing: boolean; readonly what: string }
 
 /** An attempt that came to nothing, and how long to wait before the next. */
 interface Failure {
@@ -106,10 +106,43 @@ const validated = <A, B>(
   return result instanceof Promise ? result.then(shown) : shown(result)
 }
 
+/** Whether JSON is as good as no body: empty, or nothing but annotations. */
+const showsNothing = (json: unknown): boolean =>
+  json === null ||
+  json === "" ||
+  (typeof json === "object" && !Array.isArray(json) && Object.keys(json).every((name) => name.includes("@")))
+
 /** What a body calls itself, in characters that may be shown. */
 const typeIn = ({ contentType = "" }: Answer): string => /^[a-z]+\/[\w.+-]{1,40}/i.exec(contentType)?.[0] ?? "a body"
 
 const laneOf = (method: Sent["method"]): Lane => (method === "GET" ? "read" : "write")
+
+/** Reads what came back as what was asked for. */
+const shownIn = <A>(
+  { method, takesAnyType, takesDeepParts }: GraphRequest,
+  schema: StandardSchemaV1<unknown, A>,
+  { answer }: Success
+): Shown<A> | Promise<Shown<A>> => {
+  const isDeleted = method === "DELETE"
+  const isEmpty = answer.text.trim() === ""
+  const takesNothing = isDeleted || (method !== "PATCH" && takesAnyType === true && answer.status === 204)
+  if (isEmpty && !takesNothing) return { what: "no body", isNothing: true }
+  // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
+  const takesType = isEmpty || (!isDeleted && takesAnyType === true)
+  if (!takesType && !isJson(answer.contentType)) return { what: `${typeIn(answer)} in place of JSON`, isNothing: false }
+  let body: unknown
+  try {
+    body = isDeleted || isEmpty ? undefined : JSON.parse(readable(answer.text))
+  } catch {
+    return { what: "a body that is not JSON", isNothing: false }
+  }
+  if (takesDeepParts !== true && isDeeperThan(mostLevels, body))
+    return { what: "JSON that is nested too deeply", isNothing: false }
+  return validated(schema, body, (issue) => {
+    const at = issue === undefined ? "" : pathOf(issue)
+    return { what: `JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`, isNothing: showsNothing(body) }
+  })
+}
 
 /** Makes the one function that all operations send through. */
 export const makeSend = (settings: Settings, transport: Transport): Send => {
@@ -194,32 +227,6 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     )
   })
 
-  /** Reads what came back as what was asked for. */
-  const shownIn = <A>(
-    { method, takesAnyType, takesDeepParts }: GraphRequest,
-    schema: StandardSchemaV1<unknown, A>,
-    { answer }: Success
-  ): Shown<A> | Promise<Shown<A>> => {
-    const nothing = (what: string, isJson = false) => ({ what, isJson })
-    const isDeleted = method === "DELETE"
-    const isEmpty = answer.text.trim() === ""
-    if (!isDeleted && isEmpty && !(takesAnyType === true && answer.status === 204)) return nothing("no body", true)
-    // Of a removal nothing is read, but a page of a proxy between does not say that anything was removed.
-    const takesType = isEmpty || (!isDeleted && takesAnyType === true)
-    if (!takesType && !isJson(answer.contentType)) return nothing(`${typeIn(answer)} in place of JSON`)
-    let body: unknown
-    try {
-      body = isDeleted || isEmpty ? undefined : JSON.parse(readable(answer.text))
-    } catch {
-      return nothing("a body that is not JSON")
-    }
-    if (takesDeepParts !== true && isDeeperThan(mostLevels, body)) return nothing("JSON that is nested too deeply")
-    return validated(schema, body, (issue) => {
-      const at = issue === undefined ? "" : pathOf(issue)
-      return nothing(`JSON of an unexpected shape${at === "" ? "" : ` (at ${at})`}`, true)
-    })
-  }
-
   /** What is known of a write that was acknowledged, where its answer does not show it. */
   const unshown = Effect.fnUntraced(function* <A>(
     request: GraphRequest,
@@ -248,9 +255,9 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
     const unexpected = (what: string) => Effect.fail(unreadable(success.sent, hidden(tokens, success.answer), what))
     const received = (shown: Shown<A>): Effect.Effect<Received<A>, GraphError> => {
       if ("value" in shown) return Effect.succeed({ value: shown.value, ...success })
-      const { isJson, what } = shown
-      // A page that calls itself a success may be one of a proxy between, to which nobody's update got through.
-      if (request.method === "GET" || !isJson) return unexpected(what)
+      const { isNothing, what } = shown
+      // What shows something else may be a page of a proxy between, through which nothing got.
+      if (request.method === "GET" || !isNothing) return unexpected(what)
       return Effect.flatMap(unshown(request, schema, success, until), (known) =>
         known === undefined ? unexpected(what) : Effect.succeed(known)
       )

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { GraphError } from "../facts/graph-error.ts"
-import { isTlsFault } from "../facts/system-code.ts"
+import { isLasting } from "../facts/system-code.ts"
 
 /** What an error says of the request that ended in it. */
 export type Verdict =
@@ -19,7 +19,7 @@ const longestBackoffMillis = 30_000
 
 /** Whether the service is to be asked again later: what a request is repeated for. */
 export const isPassing = ({ reason, systemCode }: GraphError): boolean =>
-  reason._tag === "Throttled" || (reason._tag === "Unavailable" && !isTlsFault(systemCode))
+  reason._tag === "Throttled" || (reason._tag === "Unavailable" && !isLasting(systemCode))
 
 /** The same for one among many, where the failure may be that of a neighbour or of the batch. */
 export const mayPass = (error: GraphError): boolean => {

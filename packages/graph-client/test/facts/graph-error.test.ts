@@ -31,7 +31,8 @@ describe("a reason for each thing a caller can do", () => {
     { status: 413, tag: "Rejected" },
     { status: 500, tag: "Rejected" },
     { status: 501, tag: "Rejected" },
-    { status: 502, tag: "Rejected" }
+    ...[408, 502, 509, 520, 521, 522, 523, 524].map((status) => ({ status, tag: "Unavailable" })),
+    { status: 507, tag: "Rejected" }
   ])("status $status is $tag", ({ status, tag }) =>
     Effect.gen(function* () {
       const error = yield* errorFor(errorResponse(status, { code: "SomeCode", message: "Some words." }))
@@ -89,6 +90,31 @@ describe("a reason for each thing a caller can do", () => {
     })
   )
 
+  it.effect.each([
+    "InternalServerError",
+    "internalServerError",
+    "UnknownError",
+    "generalException",
+    "ServiceUnavailable"
+  ])("the 500 that is called %s and tells no more is Unavailable", (code) =>
+    Effect.gen(function* () {
+      const answer = errorResponse(500, { code, message: "Oh." }, { "retry-after": "3" })
+      expect((yield* errorFor(answer)).reason).toEqual(new Unavailable({ retryAfterSeconds: 3 }))
+    })
+  )
+
+  it.effect("a write that may have taken effect was not refused, whatever 5xx it ended in", () =>
+    Effect.gen(function* () {
+      for (const status of [500, 502, 505, 507, 520, 599]) {
+        const error = yield* GraphClient.use((client) => client.updateDevice(key, { model: "X" })).pipe(
+          Effect.flip,
+          Effect.provide(clientOf(fakeGraph([errorResponse(status, { code: "Odd" })]), { attempts: 1 }))
+        )
+        expect(error).toMatchObject({ status, code: "Odd", outcomeUnknown: true, reason: { _tag: "Unavailable" } })
+      }
+    })
+  )
+
   it.effect("Retry-After is kept, in seconds", () =>
     Effect.gen(function* () {
       const { reason } = yield* errorFor(errorResponse(503, {}, { "retry-after": "2.5" }))
@@ -127,8 +153,8 @@ describe("an answer that is not Graph's", () => {
     { what: "no body", answer: new Response("", { status: 200 }) },
     { what: "no body", answer: new Response(null, { status: 204 }) },
     { what: "a body that is not JSON", answer: typed("<html>\u001b[31m\r\nSign in</html>", "application/json") },
-    { what: "a body that is not called JSON", answer: typed("<html>Sign in</html>", "text/html; charset=utf-8") },
-    { what: "a body that is not called JSON", answer: typed(JSON.stringify(device), "text/plain") },
+    { what: "text/html in place of JSON", answer: typed("<html>Sign in</html>", "text/html; charset=utf-8") },
+    { what: "text/plain in place of JSON", answer: typed(JSON.stringify(device), "text/plain") },
     { what: "JSON of an unexpected shape", answer: Response.json([device]) },
     { what: "JSON of an unexpected shape (at id)", answer: Response.json({ deviceName: "PC-014" }) },
     { what: "JSON of an unexpected shape (at deviceName)", answer: Response.json({ id: "1", deviceName: 7 }) }
@@ -149,12 +175,63 @@ describe("an answer that is not Graph's", () => {
     })
   )
 
-  it.effect("an error page without Graph's envelope keeps its status", () =>
+  it.effect(
+    "an error page without Graph's envelope is Unreadable, whatever its status, and keeps it and its words",
+    () =>
+      Effect.gen(function* () {
+        const page =
+          "<html><head><title>404 - Not Found</title><style>p { color: red }</style></head>" +
+          "<body><!-- x --><h1>404 &mdash; Not&nbsp;Found</h1>\n<script>go()</script><p>nginx</p></body></html>"
+        for (const status of [302, 400, 401, 403, 404, 405, 500, 501]) {
+          for (const method of ["GET", "PATCH"] as const) {
+            const error = yield* GraphClient.use((client) => client.request({ method, url: "/x" })).pipe(
+              Effect.flip,
+              Effect.provide(clientOf(fakeGraph([new Response(page, { status })]), { attempts: 1 }))
+            )
+            const isUnknown = method === "PATCH" && status === 500
+            expect([status, method, error.outcomeUnknown]).toEqual([status, method, isUnknown ? true : undefined])
+            expect(error).toMatchObject({ status, reason: { _tag: "Unreadable", status } })
+            expect(error.message).toBe(
+              `the service answered with status ${status} and an error that is not Graph's: "404 &mdash; Not Found nginx"`
+            )
+            expect(error).not.toHaveProperty("code")
+          }
+        }
+      })
+  )
+
+  it.effect("a page with a status that asks to come back later is what the status says, in its own words", () =>
     Effect.gen(function* () {
-      const error = yield* errorFor(new Response("<html>no</html>", { status: 404 }))
-      expect(error).toMatchObject({ status: 404, message: "there is no such device or metric" })
-      expect(error.reason._tag).toBe("NotFound")
-      expect(error).not.toHaveProperty("code")
+      for (const [status, tag] of [
+        [429, "Throttled"],
+        ...[408, 502, 503, 504, 520].map((passing) => [passing, "Unavailable"] as const)
+      ] as const) {
+        const error = yield* errorFor(new Response("<title>Just a moment</title>", { status }))
+        expect(error).toMatchObject({ status, reason: { _tag: tag } })
+        expect(error.message).toMatch(/^the service .*: "Just a moment"$/)
+      }
+    })
+  )
+
+  it.effect.each([
+    { make: "ASP.NET", body: { Message: "Broken.", MessageDetail: "x" }, message: "Broken." },
+    { make: "OAuth", body: { error: "invalid_grant", error_description: "AADSTS700082: old" }, code: "invalid_grant" },
+    { make: "OAuth, in short", body: { error: "invalid_grant" }, message: "invalid_grant" },
+    {
+      make: "older OData",
+      body: { "odata.error": { code: "Bad", message: { lang: "en", value: "No." } } },
+      code: "Bad"
+    },
+    { make: "RFC 9457", body: { title: "Bad", detail: "No good value." }, message: "No good value." },
+    { make: "a gateway", body: { statusCode: 401, message: "No subscription key." }, message: "No subscription key." }
+  ])("the error of $make keeps its text", ({ body, code, message }) =>
+    Effect.gen(function* () {
+      const error = yield* errorFor(Response.json(body, { status: 400 }))
+      expect(error).toMatchObject({ reason: { _tag: "Rejected" }, ...(code === undefined ? { message } : { code }) })
+      expect(JSON.stringify(body)).toContain(error.message)
+      const missing = yield* errorFor(Response.json(body, { status: 404 }))
+      expect(missing.reason._tag).toBe("Unreadable")
+      expect(missing.message).toContain(error.message)
     })
   )
 })

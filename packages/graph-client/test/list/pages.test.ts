@@ -2,7 +2,15 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { expectTypeOf } from "vitest"
-import { type Checkpoint, GraphClient, Incomplete, type ListOptions, type ListPage, filter } from "../../src/index.ts"
+import {
+  type Checkpoint,
+  GraphClient,
+  Incomplete,
+  type ListOptions,
+  type ListPage,
+  type PageOptions,
+  filter
+} from "../../src/index.ts"
 import { type FakeGraph, errorResponse, fakeGraph } from "../../src/testing.ts"
 import { clientOf, collectionPath } from "../fixtures.ts"
 
@@ -29,7 +37,7 @@ const listed = (graph: FakeGraph, options?: ListOptions) =>
   }).pipe(Effect.provide(clientOf(graph)))
 
 /** The same by pages. */
-const paged = (graph: FakeGraph, options?: ListOptions) =>
+const paged = (graph: FakeGraph, options?: PageOptions) =>
   Effect.gen(function* () {
     const delivered: Array<ListPage<unknown>> = []
     const client = yield* GraphClient
@@ -166,6 +174,98 @@ describe("a list that is not whole", () => {
     })
   )
 })
+
+describe("a count where it is served", () => {
+  const options = { count: "whereServed" } as const
+
+  it.effect("is asked for and compared, and the last page says that the list is proven", () =>
+    Effect.gen(function* () {
+      const graph = fakeGraph([page(rows(2), "x", 3), page(rows(1, 2), undefined, 3)])
+      const { delivered, end } = yield* paged(graph, options)
+      expect(end._tag).toBe("Success")
+      expect(searches(graph)[0]).toBe("?$count=true")
+      expect(delivered.map(({ isProven }) => isProven)).toEqual([undefined, true])
+      for (const short of [page(rows(2), undefined, 3), page([...rows(2), ...rows(1)], undefined, 3)]) {
+        expect((yield* paged(fakeGraph([short]), options)).end).toMatchObject({
+          failure: { reason: { why: "countDiffers", devicesExpected: 3 } }
+        })
+      }
+    })
+  )
+
+  it.effect.each([400, 500, 501])("is left out of what is asked of a service that answers it with %i", (status) =>
+    Effect.gen(function* () {
+      const graph = fakeGraph([errorResponse(status, { code: "Odd" }), page(rows(2), "x"), page(rows(1, 2))])
+      const { delivered, end } = yield* paged(graph, { ...options, select: ["model"] })
+      expect(end._tag).toBe("Success")
+      expect(searches(graph).slice(0, 2)).toEqual(["?$select=id,model&$count=true", "?$select=id,model"])
+      expect(delivered.map(({ isProven }) => isProven)).toEqual([undefined, false])
+    })
+  )
+
+  it.effect("does not hide what else is wrong with the request, or with the service", () =>
+    Effect.gen(function* () {
+      const refused = fakeGraph(() => errorResponse(400, { code: "BadRequest", message: "No such filter." }))
+      expect((yield* paged(refused, options)).end).toMatchObject({ failure: { message: "No such filter." } })
+      const forbidden = fakeGraph(() => errorResponse(403, {}))
+      expect((yield* paged(forbidden, options)).end).toMatchObject({ failure: { reason: { _tag: "Forbidden" } } })
+      expect(forbidden.requests.length).toBe(1)
+    })
+  )
+
+  it.effect("proves the rows of a service that gives them only to who does not count", () =>
+    Effect.gen(function* () {
+      const graph = fakeGraph([page([], undefined, 2), page(rows(2))])
+      expect((yield* paged(graph, options)).delivered.map(({ isProven }) => isProven)).toEqual([true])
+      const missing = fakeGraph([page([], undefined, 2), page(rows(1))])
+      expect((yield* paged(missing, options)).end).toMatchObject({ failure: { reason: { why: "countDiffers" } } })
+    })
+  )
+
+  it.effect("is no proof where it is not given, or given as 0 beside rows, nor of a list that was cut short", () =>
+    Effect.gen(function* () {
+      for (const count of [undefined, 0]) {
+        const { delivered, end } = yield* paged(fakeGraph([page(rows(2), undefined, count)]), options)
+        expect([end._tag, delivered[0]?.isProven]).toEqual(["Success", false])
+      }
+      const { delivered } = yield* paged(fakeGraph([page(rows(2), "x", 9)]), { ...options, top: 2 })
+      expect(delivered[0]).not.toHaveProperty("isProven")
+      const known = yield* paged(fakeGraph([page(rows(2))]), { expectedCount: 2 })
+      expect(known.delivered[0]?.isProven).toBe(true)
+    })
+  )
+})
+
+it.effect.each([null, ""])("a next link of %j is the end", (link) =>
+  Effect.gen(function* () {
+    const graph = fakeGraph([page(rows(1), "x"), Response.json({ value: rows(1, 1), "@odata.nextLink": link })])
+    const { delivered, end } = yield* listed(graph)
+    expect(end._tag).toBe("Success")
+    expect(delivered).toEqual(rows(2))
+  })
+)
+
+it.effect("a list goes on behind what passes on its way", () =>
+  Effect.gen(function* () {
+    const later = { "retry-after": "0" }
+    const trouble = [408, 502, 503, 504, 509, 520].map((status) => errorResponse(status, {}, later))
+    const called = errorResponse(500, { code: "UnknownError" }, later)
+    for (const answer of [...trouble, called]) {
+      const { delivered, end } = yield* listed(fakeGraph([page(rows(1), "x"), answer, page(rows(1, 1))]))
+      expect(end._tag).toBe("Success")
+      expect(delivered).toEqual(rows(2))
+    }
+  })
+)
+
+it.effect("rows that cannot be read fail a list by pages too, where they are not wanted", () =>
+  Effect.gen(function* () {
+    const graph = fakeGraph([page([...rows(1), { id: 7 }])])
+    const { delivered, end } = yield* paged(graph, { refuseUnreadable: true })
+    expect(delivered).toHaveLength(1)
+    expect(end).toMatchObject({ failure: { reason: { why: "rowsUnreadable", unreadable: 1 } } })
+  })
+)
 
 it.effect.each<{ options: ListOptions; counted: boolean }>([
   { options: { count: true }, counted: true },

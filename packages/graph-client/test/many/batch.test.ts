@@ -2,9 +2,10 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { type BatchOptions, type BatchRequest, GraphClient, type GraphClientOptions } from "../../src/index.ts"
 import { type FakeAnswer, type FakeGraph, errorResponse, fakeGraph } from "../../src/testing.ts"
-import { advance, clientOf } from "../fixtures.ts"
+import { advance, clientOf, devicePath, key } from "../fixtures.ts"
 
 interface Item {
   readonly id: string
@@ -201,13 +202,10 @@ describe("an update that is answered without a body", () => {
         readBack: true
       })
       expect(outcomes).toMatchObject([
-        {
-          kind: "failed",
-          error: { method: "GET", message: "the update was made, but reading it back failed: No." }
-        },
+        { kind: "answered", status: 204, body: undefined, notReadBack: true },
         { kind: "answered", status: 204 }
       ])
-      expect(outcomes[0]).not.toHaveProperty("error.outcomeUnknown")
+      expect(outcomes[1]).not.toHaveProperty("notReadBack")
     })
   )
 
@@ -217,9 +215,73 @@ describe("an update that is answered without a body", () => {
       const sending = GraphClient.use((it) => it.batch([patch("/a")], { readBack: true, deadline: "10 seconds" }))
       const running = yield* Effect.forkChild(Effect.provide(sending, clientOf(graph)))
       yield* advance("10 seconds")
-      expect(yield* Fiber.join(running)).toMatchObject([
-        { kind: "failed", error: { method: "GET", reason: { _tag: "Unavailable", isTimeUp: true } } }
-      ])
+      expect(yield* Fiber.join(running)).toMatchObject([{ kind: "answered", status: 204, notReadBack: true }])
+    })
+  )
+})
+
+describe("the same server", () => {
+  const empty = [200, 201, 202, 204].map((status) => ({ status }))
+
+  it.effect("gives an update that it acknowledges the same outcome alone, in a batch and among many", () =>
+    Effect.gen(function* () {
+      for (const { status } of empty) {
+        for (const reading of [{ status: 403 }, { status: 404 }]) {
+          const responseTo = (method: string) => (method === "GET" ? reading : { status })
+          const graph = fakeGraph(({ body, method, url }) => {
+            if (url.pathname.endsWith("$batch")) {
+              const { requests } = body as { readonly requests: ReadonlyArray<{ id: string; method: string }> }
+              return Response.json({ responses: requests.map((item) => ({ id: item.id, ...responseTo(item.method) })) })
+            }
+            const answer = responseTo(method)
+            return new Response(answer.status === 204 ? null : "", answer)
+          })
+          const client = yield* Effect.provide(GraphClient, clientOf(graph))
+          const change = { ...key, update: { model: "X" } }
+          const request = { method: "PATCH", url: devicePath.replace("/beta", ""), body: change.update } as const
+          expect(yield* client.updateDevice(key, change.update)).toMatchObject({ model: "X", notReadBack: true })
+          expect(yield* client.request(request)).toMatchObject({ status, body: undefined, notReadBack: true })
+          const [item] = yield* client.batch([request], { readBack: true })
+          expect(item).toMatchObject({ kind: "answered", status, notReadBack: true })
+          for (const mode of ["single", "batch"] as const) {
+            const outcomes = yield* Stream.runCollect(client.updateDevices(Stream.make(change), { mode }))
+            expect([mode, outcomes]).toMatchObject([mode, [{ kind: "updated", attempts: 1, notReadBack: true }]])
+          }
+        }
+      }
+    })
+  )
+
+  it.effect("is asked again after 500 and 502 as often in a batch as alone, and a read by the code of its 500", () =>
+    Effect.gen(function* () {
+      for (const method of ["GET", "PATCH"] as const) {
+        for (const [status, code] of [
+          [500, "InternalServerError"],
+          [500, "Odd"],
+          [502, ""],
+          [520, ""]
+        ] as const) {
+          const error = { error: { code, message: "Oh." } }
+          const graph = fakeGraph(({ url }) =>
+            url.pathname.endsWith("$batch")
+              ? Response.json({ responses: [{ id: "1", status, body: error }] })
+              : Response.json(error, { status })
+          )
+          const client = yield* Effect.provide(GraphClient, clientOf(graph, { attempts: 3 }))
+          const request = { method, url: "/x", ...(method === "PATCH" ? { body: {} } : {}) } as const
+          const alone = yield* Effect.forkChild(Effect.flip(client.request(request)))
+          const among = yield* Effect.forkChild(client.batch([request]))
+          for (let turn = 0; turn < 10; turn++) yield* advance("10 seconds")
+          const failure = yield* Fiber.join(alone)
+          const attempts = method === "GET" && code === "Odd" ? 1 : 3
+          expect([method, status, code, failure.attempts]).toEqual([method, status, code, attempts])
+          const { outcomeUnknown, reason } = failure
+          expect(outcomeUnknown).toBe(method === "PATCH" ? true : undefined)
+          const [outcome] = yield* Fiber.join(among)
+          expect(outcome).toMatchObject({ kind: "failed", error: { attempts, reason: { _tag: reason._tag } } })
+          expect(outcome?.kind === "failed" && outcome.error.outcomeUnknown).toBe(outcomeUnknown)
+        }
+      }
     })
   )
 })

@@ -90,6 +90,27 @@ test.each(["", "graph.microsoft.com/beta", "ftp://graph.example", "http://", "/b
   }
 )
 
+test.each([
+  "https://graph.microsoft.com",
+  "http://127.0.0.1:4010/",
+  "https://graph.example/beta/users",
+  "https://x.example/v2"
+])("%j has no version at its end, and is refused", (baseUrl) => {
+  const problem =
+    "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
+  expect(problemsOf({ baseUrl })).toEqual([problem])
+})
+
+test("a root may lie below a path of a gateway", () => {
+  expect(rootOf({ baseUrl: "https://gateway.example/graph/v1.0/" })).toBe("https://gateway.example/graph/v1.0")
+})
+
+test.each(["Bearer t0ken", "bearer t0ken", " Bearer t0ken"])("%j is told to be more than a token", (text) => {
+  expect(problemsOf({ cloud: "global", token: Redacted.make(text) })).toEqual([
+    'token starts with "Bearer ", which is put before it anyway: leave that out'
+  ])
+})
+
 test.each([Infinity, -1, Number.NaN, "soon" as "1 second"])("%s is no deadline", (deadline) => {
   expect(problemsOf({ baseUrl: "https://graph.example/beta", deadline })).toHaveLength(1)
 })
