@@ -16,7 +16,7 @@ import { type GraphRequest, hidden, unsent } from "../send/attempt.ts"
 import type { Settings } from "../send/options.ts"
 import { type Received, type Send, tooLate } from "../send/send.ts"
 import { whenTraced } from "../send/spanned.ts"
-import { asksToWait, backoffMillis } from "../send/verdict.ts"
+import { backoffMillis } from "../send/verdict.ts"
 
 /** Most requests in one batch (Microsoft: "Combine multiple HTTP requests using JSON batching"). */
 export const largestBatch = 20
@@ -239,14 +239,17 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
   })
 
   /** Each item is throttled by itself (docs/fidelity.md, F81); who waits for the longest is safe with all. */
-  const closeFor = Effect.fnUntraced(function* (failures: ReadonlyArray<GraphError | undefined>, pass: Pass) {
-    let longest: number | undefined
-    for (const error of failures) {
-      if (error === undefined || !asksToWait(error)) continue
-      const wait = yield* backoffMillis(error, pass.throttledInRow + 1)
-      longest = Math.max(longest ?? 0, wait)
-    }
-    if (longest !== undefined) pass.close(longest)
+  const tell = Effect.fnUntraced(function* (failures: ReadonlyArray<GraphError | undefined>, pass: Pass) {
+    const ends = yield* Effect.forEach(failures, (error) =>
+      Effect.map(
+        error === undefined ? Effect.succeed(0) : backoffMillis(error, pass.throttledInRow + 1),
+        (waitMillis) => ({
+          error,
+          waitMillis
+        })
+      )
+    )
+    pass.answered(ends)
   })
 
   const exchange = Effect.fnUntraced(function* (
@@ -283,7 +286,7 @@ export const makePostBatch = (settings: Settings, send: Send): PostBatch => {
     const { batch, failures } = yield* spans.length === 0
       ? exchanged
       : Effect.onExit(exchanged, (exit) => endSpans(spans, exit))
-    yield* closeFor(failures, pass)
+    yield* tell(failures, pass)
     return batch
   })
 

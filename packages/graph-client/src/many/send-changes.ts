@@ -1,6 +1,6 @@
 import type { KeyedDevice } from "@workanywhere/domain"
 import * as Clock from "effect/Clock"
-import type * as Deferred from "effect/Deferred"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
@@ -22,6 +22,8 @@ export interface Work<C extends DeviceChange = DeviceChange> {
   readonly previous: Deferred.Deferred<void> | undefined
   readonly settled: Deferred.Deferred<void>
   attempts: number
+  /** It was sent before, or will not be. */
+  hasLeft: boolean
   /** Under way now. */
   isSent: boolean
   /** Sent once without an answer: it may have taken effect. */
@@ -42,8 +44,8 @@ export interface Means {
   readonly device: StandardSchemaV1<unknown, KeyedDevice>
 }
 
-/** How many requests one group has under way when it is sent one by one. */
-const singlesAtOnce = 4
+/** Single requests cost everyone more than a batch, so they have to be quicker than four at once would make them. */
+const singlesInBatchTime = 4
 
 /** What says that batches cannot be had here, or not with these items. */
 const noBatches: ReadonlySet<number | undefined> = new Set([400, 404, 405, 501])
@@ -86,20 +88,22 @@ export const ofItem = ({ attempts, request }: Pick<Work, "attempts" | "request">
   return amended(error, { method, path, template, attempts: neverLeft(error) ? 0 : attempts })
 }
 
-const begin = (works: ReadonlyArray<Work>): void => {
-  for (const work of works) {
-    work.attempts += 1
-    work.isSent = true
-  }
-}
-
 /** Makes the function that sends changes once each, in batches or one by one, and gives what became of each. */
 export const makeSendChanges = (
   { device, postBatch, send, settings }: Means,
   choice: BatchOrSingle,
-  withinMillis: Effect.Effect<number>
+  withinMillis: Effect.Effect<number>,
+  onSent: (work: Work) => void
 ) => {
   const failureOf = itemFailureOf(settings)
+
+  const begin = (works: ReadonlyArray<Work>): void => {
+    for (const work of works) {
+      work.attempts += 1
+      work.isSent = true
+      onSent(work)
+    }
+  }
 
   const single = Effect.fnUntraced(function* (work: Work) {
     const gate = yield* settings.gates.at("write")
@@ -110,7 +114,7 @@ export const makeSendChanges = (
         begin([work])
         const startedAt = yield* steadyMillis
         const { notReadBack, value } = yield* sendWithin({ send, settings }, { ...work.request, pass }, device, left)
-        choice.singleTook(((yield* steadyMillis) - startedAt) / singlesAtOnce)
+        choice.singleTook(((yield* steadyMillis) - startedAt) / singlesInBatchTime)
         return notReadBack === true ? undefined : value
       })
     )
@@ -132,15 +136,19 @@ export const makeSendChanges = (
     return works.map((work) => ({ kind: "failed", error: ofItem(work, error), isOfBatch }))
   }
 
-  /** Sends what there is room for: the first of the changes, or all of them. */
-  const firstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Work>) {
+  /** Sends what there is room for, the first of the changes or all of them, and says how many that is. */
+  const firstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Work>, onCount: (count: number) => void) {
     let works = all
-    const onSent = (count: number) => {
-      works = all.slice(0, count)
-      begin(works)
-    }
     const requests = all.map(({ request }) => request)
-    const terms = { lane: "write", withinMillis: yield* withinMillis, onSent } as const
+    const terms = {
+      lane: "write",
+      withinMillis: yield* withinMillis,
+      onSent: (count: number) => {
+        works = all.slice(0, count)
+        begin(works)
+        onCount(count)
+      }
+    } as const
     const outcome = yield* Effect.result(postBatch(requests, terms))
     if (Result.isFailure(outcome)) return failedBatch(works, outcome.failure)
     const { answers, sent, tookMillis } = outcome.success
@@ -154,15 +162,23 @@ export const makeSendChanges = (
     })
   })
 
-  const batch = Effect.fnUntraced(function* (works: ReadonlyArray<Work>) {
-    const attempted: Array<Attempted> = []
-    while (attempted.length < works.length) attempted.push(...(yield* firstOf(works.slice(attempted.length))))
-    return attempted
-  })
+  /** What there is no room for yet does not wait for the answer to what went before. */
+  const batch = (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> =>
+    Effect.suspend(() => {
+      const sent = Deferred.makeUnsafe<number>()
+      const first = Effect.ensuring(
+        firstOf(works, (count) => Deferred.doneUnsafe(sent, Effect.succeed(count))),
+        Deferred.succeed(sent, works.length)
+      )
+      const rest = Effect.flatMap(Deferred.await(sent), (count) =>
+        count < works.length ? batch(works.slice(count)) : Effect.succeed([])
+      )
+      return Effect.map(Effect.all([first, rest], { concurrency: 2 }), (attempted) => attempted.flat())
+    })
 
   return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> => {
     const size = choice.sizeFor(works.length)
-    if (size === 1) return Effect.forEach(works, single, { concurrency: singlesAtOnce })
+    if (size === 1) return Effect.forEach(works, single, { concurrency: "unbounded" })
     const chunks = Array.from({ length: Math.ceil(works.length / size) }, (_, index) =>
       works.slice(index * size, (index + 1) * size)
     )

@@ -2,6 +2,7 @@ import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -24,7 +25,10 @@ export interface UpdateDevicesOptions<C extends DeviceChange = DeviceChange> {
   readonly deadline?: Duration.Input
   /** Whether changes go in batches or one by one; by default whichever turns out to be faster. */
   readonly mode?: Mode
-  /** How many groups of up to twenty changes are under way at once; 4 by default. */
+  /**
+   * How many groups of up to twenty changes are under way at once. By default as many as the pace allows and the latency
+   * asks for, up to 128, with four of them waiting to be sent.
+   */
   readonly concurrency?: number
   /** Reads each device first, and writes only where something would change: reads are ten times as plentiful. */
   readonly skipEqual?: boolean
@@ -37,6 +41,10 @@ export type UpdateDevices = <C extends DeviceChange, E = never, R = never>(
   changes: Stream.Stream<C, E, R>,
   options?: UpdateDevicesOptions<C>
 ) => Stream.Stream<DeviceOutcome<C>, E, R>
+
+/** So many groups wait at the gate, and so many are under way with them at most, in twenty times as much memory. */
+const groupsWaiting = 4
+const mostGroups = 128
 
 /** A group that is not full is sent after this long. */
 const lingerMillis = 50
@@ -59,13 +67,7 @@ export const makeUpdateDevices =
 const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   means: Means,
   requestOf: (change: DeviceChange) => GraphRequest | GraphError,
-  {
-    concurrency = 4,
-    deadline,
-    mode = "auto",
-    onInterrupt = () => Effect.void,
-    skipEqual = false
-  }: UpdateDevicesOptions<C>
+  { concurrency, deadline, mode = "auto", onInterrupt = () => Effect.void, skipEqual = false }: UpdateDevicesOptions<C>
 ) {
   const { device: schema, postBatch, settings } = means
   const { largest } = yield* settings.gates.at("write")
@@ -73,12 +75,26 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
   const duration = Option.getOrElse(Duration.fromInput(deadline ?? Duration.infinity), () => Duration.infinity)
   const until = (yield* steadyMillis) + Duration.toMillis(duration)
   const withinMillis = Effect.map(steadyMillis, (now) => until - now)
-  const sendChanges = makeSendChanges(means, batchOrSingle(mode, largest), withinMillis)
+  /** How many changes were taken from the source and not sent yet; while they are many, no more are taken. */
+  let unsent = 0
+  const mostUnsent = ((concurrency ?? groupsWaiting) - 1) * largestBatch
+  const hasRoom = Latch.makeUnsafe(true)
+  const count = (more: number): void => {
+    unsent += more
+    if (unsent > mostUnsent) hasRoom.closeUnsafe()
+    else hasRoom.openUnsafe()
+  }
+  const leave = (work: Work): void => {
+    if (!work.hasLeft) count(-1)
+    work.hasLeft = true
+  }
+  const sendChanges = makeSendChanges(means, batchOrSingle(mode, largest), withinMillis, leave)
   const underWay = new Set<Work<C>>()
   const lastOf = new Map<string, Deferred.Deferred<void>>()
 
   const settle = (work: Work<C>, outcome: Outcome): DeviceOutcome<C> => {
     underWay.delete(work)
+    leave(work)
     const key = deviceOf(work.change)
     if (lastOf.get(key) === work.settled) lastOf.delete(key)
     Deferred.doneUnsafe(work.settled, Effect.void)
@@ -176,8 +192,9 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const settled = Deferred.makeUnsafe<void>()
     const previous = lastOf.get(key)
     lastOf.set(key, settled)
-    const work = { change, request, previous, settled, attempts: 0, isSent: false, isUnsure: false }
+    const work = { change, request, previous, settled, attempts: 0, hasLeft: false, isSent: false, isUnsure: false }
     underWay.add(work)
+    count(1)
     return work
   }
 
@@ -207,8 +224,8 @@ const start = Effect.fnUntraced(function* <C extends DeviceChange>(
     const rest = Stream.suspend(() => (failure === undefined ? Stream.empty : Stream.failCause(failure)))
     return readable.pipe(
       Stream.groupedWithin(largestBatch, lingerMillis),
-      Stream.map(groupOutcomes),
-      Stream.flatMap((outcomes) => outcomes, { concurrency }),
+      Stream.mapEffect((group) => Effect.map(hasRoom.await, () => groupOutcomes(group))),
+      Stream.flatMap((outcomes) => outcomes, { concurrency: concurrency ?? mostGroups }),
       Stream.concat(rest),
       Stream.ensuring(tellUnanswered),
       Stream.withSpan("GraphClient.updateDevices")

@@ -2,9 +2,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import { type Allowance, type Budget, type Lane, shareOf } from "../facts/budget.ts"
+import type { GraphError } from "../facts/graph-error.ts"
 import { makeLine } from "./line.ts"
+import { type Told, makeRate } from "./rate.ts"
+import { makeRoom } from "./room.ts"
+import { makeTrouble, signalOf } from "./signal.ts"
 import { steadyMillisBy } from "./steady.ts"
 import { type Window, makeWindow } from "./window.ts"
 
@@ -43,14 +48,23 @@ export interface Pacing {
   readonly drainMillis: number
 }
 
+/** How one item of a request ended: with an error, and the wait before it is sent again, or without. */
+export interface Ended {
+  readonly error: GraphError | undefined
+  readonly waitMillis: number
+}
+
 /** A request that was let through. */
 export interface Pass {
   /** How much of its cost was let through. */
   readonly granted: number
   /** How often in a row the service has asked to slow down. */
   readonly throttledInRow: number
-  /** Closes the gate for everyone, because the service asked this request to wait so long. */
-  readonly close: (waitMillis: number) => void
+  /**
+   * What came of it, item by item, or of all of it alike; success need not be told. It says whether the gate is closed for
+   * everyone by it, for the longest of the waits.
+   */
+  readonly answered: (ends: ReadonlyArray<Ended>) => boolean
 }
 
 /** One of several callers that share a gate. */
@@ -98,25 +112,18 @@ export interface Gate {
 /** A request that was let through, until it leaves. */
 interface Admitted {
   readonly pass: Pass
-  /** To be called once, when the request has ended. */
-  readonly leave: () => void
+  /** To be called once, when the request has ended: with success, or otherwise. */
+  readonly leave: (isDone: boolean) => void
 }
 
 /** The part of a budget that may be sent at once after a pause; the rest is sent evenly. */
 const burstShare = 0.1
 
-/** How far the service's asking to slow down takes the rate down, and how far at most. */
-const cutTo = 0.7
-const leastShare = 0.05
+/** Without a budget a piece of a batch is what is due in so long. */
+const pieceMillis = 25
 
-/** What of the rate comes back in one window after a cut. */
-const climbPerWindow = 0.1
-
-/** The rate right after the gate was closed, which then grows for one window. */
-const reopeningShare = 0.25
-
-/** Without a budget the rate begins here when the gate was closed, and doubles every second. */
-const unknownPerSecond = 10
+/** A timer that comes late takes nothing of the rate, up to so much. */
+const lateMillis = 25
 
 /** A budget's limits as one lane meets them: windows that must have room, and the pace that fills the narrowest. */
 interface Limits {
@@ -137,6 +144,9 @@ interface Waiting extends Terms {
 
 const unlimited = { windows: [], millisEach: 0, windowMillis: 20_000, largest: Infinity }
 
+const toldBy = ({ millisEach, windowMillis }: Limits): Told | undefined =>
+  millisEach === 0 ? undefined : { rate: 1 / millisEach, windowMillis }
+
 const makeLane = (lane: Lane, clock: Clock.Clock) => {
   const now = () => steadyMillisBy(clock)
   const line = makeLine<Waiting>()
@@ -146,36 +156,52 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
   /** When the next may go by the pace alone; lies in the past by as much as may go at once. */
   let nextAt = -Infinity
   let closedUntil = -Infinity
-  /** The learned share when the gate was last closed, and how often that happened. */
-  let learnedThen = 1
   let closings = 0
   let throttledInRow = 0
+  const rate = makeRate()
+  const room = makeRoom()
+  const trouble = makeTrouble()
 
-  const learnedAt = (at: number, { windowMillis }: Limits): number =>
-    Math.min(1, learnedThen + (climbPerWindow * Math.max(0, at - closedUntil)) / windowMillis)
+  /** Since the service refused, no more goes in one piece than is due in a moment: it need not let through more at once. */
+  const pieceAt = (at: number, { windowMillis, windows }: Limits): number =>
+    Math.max(1, rate.aimAt(at) * (windows.length > 0 ? Math.max(pieceMillis, windowMillis * burstShare) : pieceMillis))
 
-  const millisEachAt = (at: number, limits: Limits): number => {
-    if (closings === 0) return limits.millisEach
-    const open = Math.max(0, at - closedUntil)
-    if (limits.millisEach === 0) return open > 20_000 ? 0 : 1_000 / (unknownPerSecond * 2 ** (open / 1_000))
-    const reopened = Math.min(1, reopeningShare + ((1 - reopeningShare) * open) / limits.windowMillis)
-    return limits.millisEach / (learnedAt(at, limits) * reopened)
-  }
+  const millisEachAt = (at: number, { millisEach }: Limits): number => Math.max(millisEach, 1 / rate.at(at))
 
-  const waitMillis = ({ cost, least = cost }: Terms, { windows }: Limits, at: number): number => {
+  /** What may be sent when no more than that is said. */
+  const leastOf = ({ cost, least = cost }: Terms, limits: Limits, at: number): number =>
+    least < cost ? Math.min(least, Math.floor(pieceAt(at, limits))) : least
+
+  /** What may be under way besides what is; a budget says it by its windows. */
+  const roomFor = ({ windows }: Limits): number => (windows.length > 0 ? Infinity : room.most() - inFlight)
+
+  const waitMillis = (terms: Terms, limits: Limits, at: number): number => {
+    const least = leastOf(terms, limits, at)
     let wait = Math.max(closedUntil, nextAt) - at
-    for (const window of windows) wait = Math.max(wait, window.waitMillis(least, at))
+    for (const window of limits.windows) wait = Math.max(wait, window.waitMillis(least, at))
+    if (inFlight > 0 && wait <= 0 && roomFor(limits) < least) {
+      room.isTight()
+      return Infinity
+    }
     return wait
   }
 
   /** Lets through what there is room for, and says how much that is. */
-  const admit = ({ cost, least = cost }: Terms, limits: Limits, at: number): number => {
+  const admit = (terms: Terms, limits: Limits, at: number): number => {
+    const { cost } = terms
+    const least = leastOf(terms, limits, at)
     let granted = cost
-    if (least < cost) for (const window of limits.windows) granted = Math.min(granted, window.free(at))
+    if (least < cost) {
+      granted = Math.min(cost, Math.floor(pieceAt(at, limits)), roomFor(limits))
+      for (const window of limits.windows) granted = Math.min(granted, window.free(at))
+    }
     granted = Math.max(granted, least)
-    const burstMillis = closings === 0 || learnedAt(at, limits) === 1 ? limits.windowMillis * burstShare : 0
-    nextAt = Math.max(nextAt, at - burstMillis) + granted * millisEachAt(at, limits)
+    const millisEach = millisEachAt(at, limits)
+    const isWhole = millisEach === limits.millisEach
+    const burstMillis = isWhole ? limits.windowMillis * burstShare : lateMillis + rate.burst() * millisEach
+    nextAt = Math.max(nextAt, at - burstMillis) + granted * millisEach
     for (const window of limits.windows) window.take(granted)
+    rate.sent(at, inFlight === 0)
     inFlight += granted
     return granted
   }
@@ -219,7 +245,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
 
   const enterNow = (terms: Terms, limits: Limits): Admitted | undefined => {
     const at = now()
-    return canGoNow(terms, limits, at) ? admitted(admit(terms, limits, at), limits) : undefined
+    return canGoNow(terms, limits, at) ? admitted(admit(terms, limits, at), limits, at) : undefined
   }
 
   const enter = (
@@ -249,28 +275,62 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     return Effect.withSpan(waited, "GraphClient.wait")
   }
 
-  const close = (millis: number, limits: Limits, closingsBefore: number): void => {
+  /** Closes the gate for everyone; `isTold` when the service says how long. */
+  const close = (millis: number, isTold: boolean, limits: Limits, sentAt: number, closingsBefore: number): void => {
     const at = now()
-    // Answers to what was sent before the last cut tell nothing about the rate since.
+    if (!isTold && closingsBefore !== closings) return
+    const until = at + Math.min(millis, limits.longestWaitMillis)
+    rate.closed(at, Math.max(closedUntil, until), sentAt, toldBy(limits))
     if (closingsBefore === closings) {
-      learnedThen = Math.max(leastShare, learnedAt(at, limits) * cutTo)
       throttledInRow += 1
       closings += 1
     }
-    closedUntil = Math.max(closedUntil, at + Math.min(millis, limits.longestWaitMillis))
+    closedUntil = Math.max(closedUntil, until)
     nextAt = Math.max(nextAt, closedUntil)
     line.forEach(({ wake }) => wake.openUnsafe())
   }
 
-  const admitted = (granted: number, limits: Limits): Admitted => {
+  const admitted = (granted: number, limits: Limits, sentAt: number): Admitted => {
     const closingsBefore = closings
+    let isTold = false
+
+    const answered: Pass["answered"] = (ends) => {
+      isTold = true
+      const each = granted / ends.length
+      const at = now()
+      let [taken, refused, longest, isAsked] = [0, 0, -1, false]
+      for (const { error, waitMillis } of ends) {
+        const signal = signalOf(error)
+        trouble.saw(signal)
+        const isOfService = error?.status !== undefined || error === undefined
+        if (signal === "refused") refused += each
+        else if (isOfService) taken += each
+        const reason = error?.reason
+        const asks = reason !== undefined && "retryAfterSeconds" in reason && reason.retryAfterSeconds !== undefined
+        if (signal === "refused" || (signal === "unavailable" && asks && trouble.isGeneral())) {
+          longest = Math.max(longest, waitMillis)
+          isAsked ||= asks
+        }
+      }
+      if (longest >= 0) close(longest, isAsked, limits, sentAt, closingsBefore)
+      if (refused > 0) rate.refused(refused, sentAt, at)
+      if (taken > 0) rate.taken(taken, sentAt, at)
+      return longest >= 0
+    }
+
     return {
-      pass: { granted, throttledInRow, close: (millis) => close(millis, limits, closingsBefore) },
-      leave: () => {
+      pass: { granted, throttledInRow, answered },
+      leave: (isDone) => {
         const at = now()
         inFlight -= granted
         if (closingsBefore === closings) throttledInRow = 0
+        if (isDone && !isTold) {
+          trouble.saw("taken")
+          rate.taken(granted, sentAt, at)
+        }
+        room.answered(granted, at)
         for (const window of limits.windows) window.answered(granted, at)
+        wakeStuckHead()
       }
     }
   }
@@ -282,8 +342,8 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
         Effect.flatMap(
           Effect.flatMap(CurrentFlow, (flow) => enter(terms, limits, flow, restore)),
           (granted) => {
-            const { leave, pass } = admitted(granted, limits)
-            return Effect.onExit(restore(use(pass)), () => Effect.sync(leave))
+            const { leave, pass } = admitted(granted, limits, now())
+            return Effect.onExit(restore(use(pass)), (exit) => Effect.sync(() => leave(Exit.isSuccess(exit))))
           }
         )
       )
@@ -295,7 +355,7 @@ const makeLane = (lane: Lane, clock: Clock.Clock) => {
     return {
       lane,
       perSecond: closedForMillis > 0 ? 0 : 1_000 / millisEach,
-      learnedShare: learnedAt(at, limits),
+      learnedShare: rate.shareOf(at, toldBy(limits)),
       queued,
       inFlight,
       closedForMillis,

@@ -26,13 +26,13 @@ export const makeLine = <W extends Queued>() => {
 
   const headOf = ({ waiting }: Queue<W>): W | undefined => waiting.values().next().value
 
-  /** Of equals the flow that came first. */
+  /** Of equals the flow that came last: the others had a turn since. */
   const findFirst = (): void => {
     let earliest = Infinity
     first = undefined
     for (const queue of queues.values()) {
       const head = headOf(queue)
-      if (head === undefined || queue.startsAt + head.cost >= earliest) continue
+      if (head === undefined || queue.startsAt + head.cost > earliest) continue
       earliest = queue.startsAt + head.cost
       first = head
     }

@@ -15,7 +15,7 @@ import type { Held, TokenUnavailable } from "./credentials.ts"
 import type { Settings } from "./options.ts"
 import { isTraced } from "./spanned.ts"
 import { type Transport, standardClock } from "./transport.ts"
-import { asksToWait, backoffMillis, isLast, isPassing } from "./verdict.ts"
+import { backoffMillis, isLast, isPassing } from "./verdict.ts"
 
 /** What came back, and on which request. */
 export interface Received<A> extends Success {
@@ -33,6 +33,8 @@ interface Failure {
   readonly token: Redacted.Redacted | undefined
   readonly error: GraphError
   readonly wait: number
+  /** Whether the gate is closed for that long, where everyone waits. */
+  readonly isHeld: boolean
 }
 
 /**
@@ -62,7 +64,7 @@ export const readBackOf = ({ headers = {}, path, template }: GraphRequest): Grap
   headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !/^if-(none-)?match$/i.test(name)))
 })
 
-/** How long to wait before the next attempt; being asked to wait closes the gate for all. */
+/** How long to wait before the next attempt, and whether the gate does so. */
 const judged = (
   error: GraphError,
   sent: Sent,
@@ -72,8 +74,7 @@ const judged = (
   const isThrottled = error.reason._tag === "Throttled"
   const failures = isThrottled ? Math.max(sent.attempts, pass.throttledInRow + 1) : sent.attempts
   return Effect.map(backoffMillis(error, failures), (wait): Failure => {
-    if (asksToWait(error)) pass.close(wait)
-    return { token, sent, error, wait }
+    return { token, sent, error, wait, isHeld: pass.answered([{ error, waitMillis: wait }]) }
   })
 }
 
@@ -198,7 +199,7 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         const outcome: Success | Failure = made ?? (yield* paced())
         made = undefined
         if (!("error" in outcome)) return outcome
-        const { error, sent, wait } = outcome
+        const { error, isHeld, sent, wait } = outcome
         if (method === "DELETE" && isUnknown && error.reason._tag === "NotFound") {
           return { sent, answer: { status: 204, text: "" }, headers: () => ({}) }
         }
@@ -215,8 +216,8 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
         const tries = { canPass: isPassing(error), attempts, most, waitMillis: wait, withinMillis, longestWaitMillis }
         if (isLast(error, tries)) return yield* failed(error)
         if ((yield* bounded(settings.onRepeat({ error, waitMillis: wait }))) === false) return yield* failed(error)
-        // Who was asked to wait does so at the gate, with everyone else; for longer, by itself.
-        if (asksToWait(error) && wait <= longestWaitMillis) continue
+        // Where everyone has to wait, it is at the gate; for longer than that is closed, by itself.
+        if (isHeld && wait <= longestWaitMillis) continue
         yield* Effect.withSpan(Effect.sleep(wait), "GraphClient.wait")
         waitedMillis += wait
       }
@@ -300,17 +301,17 @@ export const makeSend = (settings: Settings, transport: Transport): Send => {
       const stop = start(wireRequest(request, sent, token, settings.deadlineMillis), (ended) => {
         const outcome = outcomeOf(ended, sent, Date.now)
         if (Result.isSuccess(outcome)) {
-          admitted.leave()
+          admitted.leave(true)
           return resume(finished(request, schema, outcome.success, until))
         }
         const failure = Effect.onExit(judged(outcome.failure, sent, token, admitted.pass), () =>
-          Effect.sync(admitted.leave)
+          Effect.sync(() => admitted.leave(false))
         )
         resume(Effect.flatMap(failure, (first) => inTurn(request, schema, until, first)))
       })
       return Effect.sync(() => {
         stop()
-        admitted.leave()
+        admitted.leave(false)
       })
     })
 

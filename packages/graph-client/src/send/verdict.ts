@@ -34,10 +34,6 @@ export const verdictOn = (error: GraphError): Verdict => {
   return mayPass(error) ? "again" : "refused"
 }
 
-/** Whether the service asks everybody to wait: 503 with a time is to be treated like 429 (Microsoft Graph throttling guidance). */
-export const asksToWait = ({ reason }: GraphError): boolean =>
-  reason._tag === "Throttled" || (reason._tag === "Unavailable" && reason.retryAfterSeconds !== undefined)
-
 /** Whether a request never left, because there was no time for the wait at the gate. */
 export const neverLeft = ({ attempts, reason }: GraphError): boolean => attempts === 0 && reason._tag === "Throttled"
 

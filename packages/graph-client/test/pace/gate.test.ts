@@ -5,7 +5,8 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import { publishedBudget, timesAsFast } from "../../src/index.ts"
-import { CurrentFlow, type Gate, type Pass, type Ration, TooLate, gatesOf } from "../../src/pace/gate.ts"
+import { GraphError, Throttled } from "../../src/facts/graph-error.ts"
+import { CurrentFlow, type Ended, type Gate, type Pass, type Ration, TooLate, gatesOf } from "../../src/pace/gate.ts"
 
 const whole: Ration = { budget: publishedBudget, share: 1, longestWaitMillis: Infinity }
 const unlimited: Ration = { ...whole, budget: undefined }
@@ -33,8 +34,15 @@ const through = (gate: Gate, times: Array<number>, terms = forever, lastsMillis 
 const many = (gate: Gate, times: Array<number>) =>
   Effect.forkChild(Effect.forEach(Array(400).fill(0), () => through(gate, times), { concurrency: 8 }))
 
+/** What a service says that asks everyone to wait. */
+const askedToWait = (waitMillis: number): ReadonlyArray<Ended> => {
+  const sent = { method: "PATCH", path: "/", template: "/", clientRequestId: "", attempts: 1, waitedMillis: 0 } as const
+  const reason = new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
+  return [{ error: new GraphError({ ...sent, status: 429, message: "", reason }), waitMillis }]
+}
+
 const closing = (gate: Gate, millis: number) =>
-  gate.through(forever, (pass: Pass) => Effect.sync(() => pass.close(millis)))
+  gate.through(forever, (pass: Pass) => Effect.sync(() => pass.answered(askedToWait(millis))))
 
 const mostWithin = (times: ReadonlyArray<number>, windowMillis: number): number => {
   const sorted = times.toSorted((one, other) => one - other)
@@ -361,7 +369,7 @@ describe("being asked to slow down", () => {
         gate.through(forever, (pass) =>
           Effect.andThen(
             Effect.sleep(10),
-            Effect.sync(() => pass.close(millis))
+            Effect.sync(() => pass.answered(askedToWait(millis)))
           )
         )
       yield* Effect.forkChild(Effect.forEach([10_000, 25_000, 5_000], asked, { concurrency: 3 }))
@@ -386,7 +394,7 @@ describe("being asked to slow down", () => {
       const short = yield* Effect.forkChild(Effect.flip(through(gate, [], { cost: 1, withinMillis: 60_000 })))
       const long = yield* Effect.forkChild(through(gate, [], { cost: 1, withinMillis: 7_200_000 }))
       yield* TestClock.adjust("1 second")
-      passes[0]?.close(3_600_000)
+      passes[0]?.answered(askedToWait(3_600_000))
       yield* TestClock.adjust(1)
       expect(yield* Fiber.join(short)).toEqual(new TooLate({ waitMillis: 3_600_000 }))
       expect(long.pollUnsafe()).toBeUndefined()
@@ -408,7 +416,7 @@ describe("being asked to slow down", () => {
       }
       expect(rates[0]).toBeCloseTo(1.75)
       expect(rates).toEqual(rates.toSorted((one, other) => one - other))
-      expect(rates[4]).toBeCloseTo(8)
+      expect(rates[4]).toBeCloseTo(7)
       yield* TestClock.adjust("5 minutes")
       expect(gate.pacing()).toMatchObject({ perSecond: 10, learnedShare: 1 })
     })
@@ -420,7 +428,7 @@ describe("being asked to slow down", () => {
       const one = gate.through(forever, (pass) =>
         Effect.andThen(
           Effect.sleep(100),
-          Effect.sync(() => pass.close(1_000))
+          Effect.sync(() => pass.answered(askedToWait(1_000)))
         )
       )
       yield* Effect.forkChild(Effect.all([one, one, one], { concurrency: 3 }))

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { publishedBudget, timesAsFast } from "../../src/index.ts"
+import { GraphError, Throttled, publishedBudget, timesAsFast } from "../../src/index.ts"
 import { type GraphClientOptions, InvalidOptions, settingsOf } from "../../src/send/options.ts"
 
 const token = Redacted.make("t0ken")
@@ -158,12 +158,21 @@ test.each([0, -1, 1.5, Number.NaN, writesOf(0, 1), writesOf(1.5, 1), writesOf(1,
   }
 )
 
+const throttled = new GraphError({
+  ...{ method: "PATCH", path: "/", template: "/", clientRequestId: "", attempts: 1, waitedMillis: 0 },
+  status: 429,
+  message: "",
+  reason: new Throttled({ retryAfterSeconds: 60 })
+})
+
 test("clients have a gate for each origin, tenant, app and lane, and share it where these are the same", async () => {
   const one = { ...cloud, tenant: "gates", app: "a" } as const
   const others = [one, { ...one, tenant: "others" }, { ...one, app: "b" }, { ...one, cloud: "china" }] as const
   const gate = await gateOf(one, "write")
   await Effect.runPromise(
-    gate.through({ cost: 1, withinMillis: Infinity }, ({ close }) => Effect.sync(() => close(60_000)))
+    gate.through({ cost: 1, withinMillis: Infinity }, ({ answered }) =>
+      Effect.sync(() => answered([{ error: throttled, waitMillis: 60_000 }]))
+    )
   )
   const closed = await Promise.all(
     others.map(async (other) => (await gateOf(other, "write")).pacing().closedForMillis > 0)
