@@ -5,6 +5,7 @@ import { type Socket, connect } from "node:net"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { gzipSync } from "node:zlib"
 import { routes } from "@workanywhere/domain"
 import { devices } from "./victim.ts"
 
@@ -35,7 +36,7 @@ interface Sent {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly token?: string
-  readonly body?: string
+  readonly body?: string | Buffer
   /** The caller goes after so many milliseconds, answered or not. */
   readonly leavesAfter?: number
 }
@@ -56,7 +57,12 @@ const twenty = (item: object): Sent => batch(Array.from({ length: 20 }, () => it
 
 const manyHeaders = batch([{ method: "GET", url: "/$metadata", headers: named(220_000, "v") }])
 
-const patch = (body: string): Sent => ({ method: "PATCH", path: `/beta${devices}/none`, headers: json, body })
+const patch = (body: string | Buffer, headers: Readonly<Record<string, string>> = json): Sent => ({
+  method: "PATCH",
+  path: `/beta${devices}/none`,
+  headers,
+  body
+})
 
 const folded = Array.from({ length: 17 }).reduce<string>((inner) => `tolower(${inner})`, "model")
 
@@ -102,6 +108,14 @@ export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = 
     await send(8, () => patch(body))
   },
   "bodies that are nested without an end": ({ send }) => send(8, () => patch("[".repeat(1_000_000))),
+  "bodies of 9,000 names that stand twice": async ({ send }) => {
+    const body = `{${'"a":{"\\u0061":0,"a":0},'.repeat(3_000)}"a":0}`
+    await send(8, () => patch(body))
+  },
+  "bodies that inflate to a thousand times their size": async ({ send }) => {
+    const body = gzipSync(" ".repeat(100_000_000))
+    await send(8, () => patch(body, { ...json, "content-encoding": "gzip" }))
+  },
   "batches of twenty whole pages": async ({ send }) => {
     const pages = twenty({ method: "GET", url: `${devices}?$top=999` })
     await send(8, () => pages)

@@ -21,8 +21,9 @@ Graph's names or the portal's in its heading. Lines that hold no device are repo
   --tenant <id>             whose they are (${sharedTenant})
   --existing replace|keep   what becomes of a device that is there already (replace, as a whole)
 
-It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument or file, or one with no device, 3 for a wrong setting,
-7 when the store fails on the way, and 130 when it was interrupted; what it reported as done is in the store.`
+It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument, or a file that is no text or has no
+device, 3 for a wrong setting, 7 when the store fails on the way, and 130 when it was interrupted; what it reported as done is
+in the store.`
 
 class UsageError extends Error {}
 

@@ -73,7 +73,7 @@ export {
   parseNewDevice,
   wholeDevice
 } from "./device/device.ts"
-export { namesType } from "./device/type-name.ts"
+export { namesType, typeNamePattern } from "./device/type-name.ts"
 export {
   type Blocker,
   type BlockerClass,

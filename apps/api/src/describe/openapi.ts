@@ -17,7 +17,7 @@ Everything of Graph is served alike under \`/beta\` and \`/v1.0\`, which are the
 
 **HEAD** is served wherever GET is. Any other method on a path of Graph is 405 \`Request_BadRequest\` with \`Allow\`; a path that does not exist is 400 and names the segment. OData options that an operation does not list are refused by name; options that are not OData's are ignored.
 
-**Limits**: ${longestUrl} characters of URL (414), a body of the size that its operation names (413); what HTTP itself cannot read is cut off before it gets here, with 408 or 431 and no body. \`Accept: application/json;odata.metadata=none\`, \`minimal\` or \`full\` says how much a device tells besides its values.
+**Limits**: ${longestUrl} characters of URL (414), a body of the size that its operation names (413), counted when it is inflated: it may be compressed with gzip, deflate or br (else 415), to a hundredth at most; what HTTP itself cannot read is cut off before it gets here, with 408 or 431 and no body. \`Accept: application/json;odata.metadata=none\`, \`minimal\` or \`full\` says how much a device tells besides its values.
 
 **Errors** have Graph's envelope. The code decides the status; \`request-id\` is what to quote.`
 
@@ -58,6 +58,10 @@ const headers: Readonly<Record<string, Schema>> = {
   ETag: { description: "The state of the device, with WFA_ETAG=on.", schema: { type: "string" } },
   Allow: { description: "The methods that are served.", required: true, schema: { type: "string" } },
   "Retry-After": { description: "Seconds to wait, or a date. May be missing.", schema: { type: "string" } },
+  "Accept-Encoding": {
+    description: "The codings that a body may be compressed with, when it was compressed otherwise.",
+    schema: { type: "string" }
+  },
   "WWW-Authenticate": {
     description: "Where a token is to be had, and what the one that came lacks.",
     schema: { type: "string" }
@@ -76,6 +80,7 @@ const headersOfError: Readonly<Record<number, ReadonlyArray<string>>> = {
   401: ["WWW-Authenticate"],
   403: ["WWW-Authenticate"],
   405: ["Allow"],
+  415: ["Accept-Encoding"],
   429: ["Retry-After"],
   503: ["Retry-After"]
 }
@@ -144,7 +149,7 @@ const operationOf = (part: Part, operation: Operation): Fields => {
         ])
       ),
       ...Object.fromEntries(
-        [...new Set([...part.errors, ...errors])]
+        [...new Set([...part.errors, ...errors, ...(body === undefined ? [] : [415])])]
           .toSorted((a, b) => a - b)
           .map((status) => [status, { $ref: `#/components/responses/${errorName(status)}` }])
       ),

@@ -6,6 +6,7 @@ import {
   graphErrorStatus,
   jsonSchemaOf,
   properties,
+  typeNamePattern,
   writableMembers
 } from "@workanywhere/domain"
 import { longestKey } from "../graph/address.ts"
@@ -145,9 +146,11 @@ const metricType = "#microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetr
 
 const key: Schema = { type: "string", minLength: 1, maxLength: longestKey }
 
+const metricTypeName: Schema = { type: "string", pattern: typeNamePattern(metricType).source }
+
 const metricBody: Schema = {
-  ...object({ "@odata.type": { type: "string", const: metricType }, id: key }),
-  patternProperties: { "@odata\\.": {} },
+  ...object({ "@odata.type": metricTypeName, id: key }),
+  patternProperties: { "@": {}, "^@type$": metricTypeName },
   additionalProperties: false
 }
 

@@ -333,6 +333,8 @@ describe("its schemas", () => {
     await expectDescribed("POST", devicesPath, json({ id: "b" }))
     await expectDescribed("PATCH", device, json({ model: "X" }, { "if-match": '"other"' }))
     await expectDescribed("PATCH", device, json({ model: "x".repeat(1_048_576) }))
+    await expectDescribed("PATCH", device, json({ model: "X" }, { "content-encoding": "zstd" }))
+    await expectDescribed("PATCH", device, json('{"model":"X","model":"Y"}'))
     await expectDescribed("GET", `${devicesPath}?x=${"x".repeat(8_192)}`)
     await expectDescribed("GET", `${devicesPath}/$count`, { headers: { accept: "application/json" } })
     await expectDescribed("PATCH", device, json({ model: "X" }, { "x-wfa-profile": "observed" }))

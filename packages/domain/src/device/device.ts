@@ -88,7 +88,7 @@ const withoutAnnotations = (body: unknown): unknown => {
 /** Sent on as it is usually written, so that who reads it need not know the others. */
 const deviceType = z
   .string()
-  .regex(typeNamePattern(deviceODataType.slice("#microsoft.graph.".length)))
+  .regex(typeNamePattern(deviceODataType))
   .transform(() => deviceODataType)
 
 const writing = (manner: Manner) =>

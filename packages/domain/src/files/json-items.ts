@@ -12,7 +12,7 @@ export interface JsonItem {
 }
 
 /** How the values of a document stand: between the commas of a list, which a page is around, or one object after the other. */
-export type Arrangement = "list" | "page" | "objects"
+type Arrangement = "list" | "page" | "objects"
 
 /** What is known of a document when its beginning is: how its values stand, and where they begin. */
 export interface DocumentStart {
