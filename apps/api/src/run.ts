@@ -10,7 +10,8 @@ import { logLines } from "./watch/log-lines.ts"
 
 const help = (
   importHelp: string
-): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices, or a gateway to another one
+): string => `wfa-api: a local Microsoft Graph for work-from-anywhere devices, or a gateway
+to another one
 
   wfa-api                 start the service
   wfa-api import <file>   put the devices of a file into the store
@@ -21,9 +22,12 @@ Settings are read from the environment:
 
 ${settingsTable()}
 
-Traces are sent when OTEL_EXPORTER_OTLP_ENDPOINT says where to, by OpenTelemetry's standard variables.
+Traces are sent when OTEL_EXPORTER_OTLP_ENDPOINT says where to, by
+OpenTelemetry's standard variables.
 
-It prints one line when it accepts connections, and logs to stderr. SIGTERM and SIGINT end it.
+It prints one line on stdout when it accepts connections; which file the devices
+are in, how to trust a certificate that it made, and the log are on stderr.
+SIGTERM and SIGINT end it.
 
 wfa-api import <file>
 

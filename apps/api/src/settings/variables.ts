@@ -166,12 +166,28 @@ export const settingNames = Object.keys(variables) as ReadonlyArray<keyof Named>
 /** The names of their variables. */
 export const variableNames: ReadonlyArray<string> = settingNames.map((setting) => variables[setting].name)
 
-/** The settings as a table for a terminal: variable, what it is when not set, what it does. */
+/** How wide a terminal is at least. */
+const columns = 80
+
+/** A text in lines that fit a terminal, each so far from its edge; a word that is too long for one has one. */
+const wrapped = (text: string, indent: number): string =>
+  text
+    .split(" ")
+    .reduce<ReadonlyArray<string>>((lines, word) => {
+      const last = lines.at(-1)
+      return last === undefined || indent + last.length + 1 + word.length > columns
+        ? [...lines, word]
+        : [...lines.slice(0, -1), `${last} ${word}`]
+    }, [])
+    .map((line) => `${" ".repeat(indent)}${line}`)
+    .join("\n")
+
+/** The settings for a terminal: each variable, what it is when not set, what it does, and what is right. */
 export const settingsTable = (): string =>
   settingNames
     .map((setting) => variables[setting])
     .map(
       ({ name, standard, meaning, expected }) =>
-        `  ${name.padEnd(15)} ${standard.padEnd(11)} ${meaning}\n${" ".repeat(30)}${expected}`
+        `  ${name}  ${standard === "" ? "(not set)" : standard}\n${wrapped(`${meaning}: ${expected}`, 6)}`
     )
     .join("\n")

@@ -329,6 +329,7 @@ describe("the settings", () => {
   it("are all in the table that help prints and in the README", async () => {
     const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8")
     const table = settingsTable()
+    expect(table.split("\n").filter((line) => line.length > 80)).toEqual([])
     for (const name of [
       "HOST",
       "PORT",
