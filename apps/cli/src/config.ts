@@ -51,10 +51,13 @@ const throughProxy = Effect.gen(function* () {
       message: "HTTPS_PROXY is not the address of a proxy, such as http://proxy.example:8080"
     })
   }
-  // Node 22 is without, in some of its versions.
+  // Node has it from 24.14; 24.0 and 22.21 have the variable only, which is read when they start.
   const setProxy: typeof http.setGlobalProxyFromEnv | undefined = http.setGlobalProxyFromEnv
   if (setProxy === undefined) {
-    return yield* writeError(`HTTPS_PROXY is not used: Node ${process.versions.node} cannot, Node 24.21 can.`)
+    if ((yield* variable("NODE_USE_ENV_PROXY")) === "1") return
+    return yield* writeError(
+      `HTTPS_PROXY is not used: Node ${process.versions.node} needs NODE_USE_ENV_PROXY=1 beside it, Node 24.14 does not.`
+    )
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => setProxy({ HTTPS_PROXY: proxy, ...(noProxy === undefined ? {} : { NO_PROXY: noProxy }) })),

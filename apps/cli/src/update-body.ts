@@ -77,7 +77,7 @@ const setOf = (set: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, un
   for (const text of set) {
     const at = text.indexOf("=")
     const name = text.slice(0, at)
-    if (at < 1) problems.push(`"${text}" has no name and value; write --set name=value`)
+    if (at < 1) problems.push(`"${text}" is no name=value; write, for example, --set model=X`)
     else if (values.has(name)) problems.push(`${name} is set twice`)
     else values.set(name, valueOf(name, text.slice(at + 1)))
   }

@@ -113,7 +113,7 @@ describe("a gateway to another local Graph", () => {
     expect([updated.status, await updated.json()]).toEqual([200, device])
   })
 
-  it("answers an update that was made with 204 where reading it back fails, alone and in a batch", async () => {
+  it("[F190] answers an update that was made with 204 where reading it back fails, alone and in a batch", async () => {
     for (const made of [200, 202, 204]) {
       await using graph = await served(async (request, response) => {
         if (!String(request.url).endsWith("$batch")) {

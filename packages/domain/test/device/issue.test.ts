@@ -35,6 +35,7 @@ const updates: ReadonlyArray<
   ],
   [{ colour: "red" }, "colour", "unknownProperty", "colour: a device has no such property"],
   [{ windowsScore: "7" }, "windowsScore", "wrongType", `windowsScore: "7" is not of the right type; expected ${score}`],
+  [{ model: undefined }, "model", "wrongType", "model: there is no value; expected a string or null"],
   [{ deviceName: 7 }, "deviceName", "wrongType", "deviceName: 7 is not of the right type; expected a string or null"],
   [
     { tenantAttached: "true" },
@@ -49,7 +50,6 @@ const updates: ReadonlyArray<
     "model: an object is not of the right type; expected a string or null"
   ],
   [{ model: ["x"] }, "model", "wrongType", "model: an array is not of the right type; expected a string or null"],
-  [{ model: undefined }, "model", "wrongType", "model: nothing is not of the right type; expected a string or null"],
   [{ healthStatus: 3 }, "healthStatus", "wrongType", `healthStatus: 3 is not of the right type; expected ${health}`],
   [{ healthStatus: null }, "healthStatus", "nullNotAllowed", `healthStatus: null is not allowed; expected ${health}`],
   [{ id: null, model: "x" }, "id", "nullNotAllowed", "id: null is not allowed; expected a string"],

@@ -122,12 +122,11 @@ export const placeOf = (link: string, origin: string, current: { readonly path: 
   return { path: url.pathname, query: url.search }
 }
 
-const sentences: Record<WhyIncomplete, string> = {
+const sentences: Record<Exclude<WhyIncomplete, "countDiffers">, string> = {
   nextLinkElsewhere: "the list goes on at an address outside the collection, which is not followed",
   nextLinkRepeated: "the list goes on with a page that was already read",
   pageRepeated: "the list repeats a page under another address",
   pagesEmpty: "the list goes on and on with empty pages",
-  countDiffers: "the list has another number of rows than it should have",
   rowsUnreadable: "the list has rows that could not be read"
 }
 
@@ -159,11 +158,17 @@ export const pages = <A>(
     let [seen, duplicates, unreadable, emptyInRow] = [resume?.rowsSeen ?? 0, 0, 0, 0]
 
     const failure = ({ answer, sent }: Received<unknown>, why: WhyIncomplete): GraphError => {
-      const expected = why === "countDiffers" ? { devicesExpected: counts.at(-1) ?? 0 } : {}
+      const expected: { readonly devicesExpected?: number } =
+        why === "countDiffers" ? { devicesExpected: counts.at(-1) ?? 0 } : {}
       const repeated = countDuplicates ? { duplicates } : {}
       const unread = unreadable === 0 ? {} : { unreadable }
       const reason = new Incomplete({ why, devicesSeen: seen, ...expected, ...repeated, ...unread })
-      return incomplete(sent, hidden(tokens, answer), sentences[why], reason)
+      const distinct = seen - duplicates
+      const words =
+        why === "countDiffers"
+          ? `${distinct === 1 ? "1 row" : `${distinct} rows`} came, and there should be ${expected.devicesExpected}`
+          : sentences[why]
+      return incomplete(sent, hidden(tokens, answer), words, reason)
     }
 
     /** Others may write while a list is read: a number between the least and the greatest that were said is right. */

@@ -146,7 +146,7 @@ const failedBefore = ({ request }: Item): BatchOutcome => ({
   kind: "failed",
   error: new GraphError({
     ...unsent(request),
-    message: "a request that this one depends on failed",
+    message: "it was not sent, because a request that has to succeed before it failed",
     reason: new Rejected()
   })
 })

@@ -86,7 +86,7 @@ export const tooLate = (host: string, sent: Sent, waitMillis: number): GraphErro
   const wait = Duration.format(Duration.millis(Math.ceil(waitMillis)))
   return new GraphError({
     ...sent,
-    message: `${host} has to be given ${wait} before this request, which is longer than it may take`,
+    message: `${host} has to be left alone for ${wait} first, and this request may not take that long`,
     reason: new Throttled({ retryAfterSeconds: waitMillis / 1_000 })
   })
 }

@@ -300,7 +300,11 @@ describe("requests that depend on others", () => {
       expect(urlsIn(graph)).toEqual([["/first", "/refused"], ["/second"]])
       expect(outcomes.map(({ kind }) => kind)).toEqual(["answered", "answered", "failed", "failed", "failed"])
       expect(outcomes[4]).toMatchObject({
-        error: { attempts: 0, message: "a request that this one depends on failed", reason: { _tag: "Rejected" } }
+        error: {
+          attempts: 0,
+          message: "it was not sent, because a request that has to succeed before it failed",
+          reason: { _tag: "Rejected" }
+        }
       })
     })
   )

@@ -21,6 +21,9 @@ const shownByDefault: ReadonlyArray<PropertyName> = [
   "healthStatus"
 ]
 
+/** Most that callers ask Graph for (docs/fidelity.md, F13): a service may count all devices again for each page. */
+const rowsOfPage = 999
+
 const isPropertyName = (name: string): name is PropertyName => property(name) !== undefined
 
 const selected = (text: string): Effect.Effect<ReadonlyArray<PropertyName>, UsageError> => {
@@ -85,6 +88,7 @@ export const list = Command.make(
       const pages = yield* GraphClient.useSync((client) =>
         client.listDevicePages(flags.metric, {
           refuseUnreadable: true,
+          pageSize: rowsOfPage,
           ...(names === undefined ? {} : { select: names }),
           ...(Option.isSome(top) ? { top: top.value } : {}),
           ...(Option.isSome(expect) ? { expectedCount: expect.value } : { count: "whereServed" })
