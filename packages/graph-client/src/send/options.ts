@@ -78,6 +78,9 @@ export interface Settings {
 
 const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
+/** A version that Graph does not have is for the service to refuse. */
+const endsInVersion = /\/(beta|v\d+(\.\d+)?)\/*$/i
+
 const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL | string => {
   if (baseUrl !== undefined && cloud !== undefined) return "baseUrl and cloud name two targets; leave one out"
   if (cloud !== undefined) {
@@ -86,7 +89,7 @@ const rootOf = ({ baseUrl, cloud, version = "beta" }: GraphClientOptions): URL |
     return new URL(`${clouds[cloud].graph}/${version}`)
   }
   const url = URL.parse(String(baseUrl))
-  return url !== null && /^https?:$/.test(url.protocol) && /\/(beta|v1\.0)\/*$/i.test(url.pathname)
+  return url !== null && /^https?:$/.test(url.protocol) && endsInVersion.test(url.pathname)
     ? url
     : "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"
 }

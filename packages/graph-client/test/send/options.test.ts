@@ -94,7 +94,7 @@ test.each([
   "https://graph.microsoft.com",
   "http://127.0.0.1:4010/",
   "https://graph.example/beta/users",
-  "https://x.example/v2"
+  "https://x.example/graph"
 ])("%j has no version at its end, and is refused", (baseUrl) => {
   const problem =
     "baseUrl is not the address of a Graph root with its version, such as https://graph.microsoft.com/beta"

@@ -256,7 +256,7 @@ describe("the deadline", () => {
         expect(error).toMatchObject({
           attempts: 0,
           waitedMillis: 0,
-          message: expect.stringMatching(/has to be left alone for 4\ds first/)
+          message: expect.stringMatching(/has to be left alone for 4\ds/)
         })
         expect(graph.requests.length).toBe(1)
         yield* advance("45 seconds")

@@ -15,7 +15,7 @@ const listening = async (listener: RequestListener) => {
   const server = createServer(listener).listen(0, "127.0.0.1")
   await once(server, "listening")
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/beta`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       server.close()
