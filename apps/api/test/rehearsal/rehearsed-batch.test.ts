@@ -86,7 +86,7 @@ describe("a batch under rehearsal", () => {
   it("is counted however its names are spelled, and compressed", async () => {
     await using graph = await createLocalGraph({ devices: [{ id: "a" }] })
     const { body, ...request } = updates(21)
-    const packed = gzipSync(String(body).replace('"requests"', '"Requests"'))
+    const packed = gzipSync(body.replace('"requests"', '"Requests"'))
     const headers = { ...request.headers, "content-encoding": "gzip" }
     expect((await graph.fetch("/beta/$batch", { ...request, headers, body: packed })).status).toBe(400)
     expect(graph.verdict().judgements.find(({ id }) => id === "batchTooLarge")?.count).toBe(1)
