@@ -31,7 +31,8 @@ const digestOf = (c: Context<Env>): string =>
 const itemsIn = (batch: Uint8Array): number | undefined => {
   try {
     const body: unknown = JSON.parse(Buffer.from(batch).toString())
-    const requests = typeof body === "object" && body !== null && "requests" in body ? body.requests : undefined
+    const members = typeof body === "object" && body !== null ? Object.entries(body) : []
+    const requests: unknown = members.find(([name]) => name.toLowerCase() === "requests")?.[1]
     return Array.isArray(requests) ? requests.length : undefined
   } catch {
     return undefined

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { createLocalGraph } from "../../src/local-graph.ts"
 import { movedClock } from "../moved-clock.ts"
@@ -80,5 +81,14 @@ describe("a batch under rehearsal", () => {
       ["noClientRequestId", 3],
       ["batchTooLarge", 1]
     ])
+  })
+
+  it("is counted however its names are spelled, and compressed", async () => {
+    await using graph = await createLocalGraph({ devices: [{ id: "a" }] })
+    const { body, ...request } = updates(21)
+    const packed = gzipSync(body.replace('"requests"', '"Requests"'))
+    const headers = { ...request.headers, "content-encoding": "gzip" }
+    expect((await graph.fetch("/beta/$batch", { ...request, headers, body: packed })).status).toBe(400)
+    expect(graph.verdict().judgements.find(({ id }) => id === "batchTooLarge")?.count).toBe(1)
   })
 })

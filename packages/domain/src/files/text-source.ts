@@ -83,7 +83,7 @@ const isZip = (): UnreadableSource =>
     "this is a zip archive, as an .xlsx file and what an export job gives are, and not text; unpack it, or save it as CSV"
   )
 
-/** As far as the first line of a text may reach for it to be looked at. */
+/** So much of a beginning is looked at for bytes that no text has. */
 const lookedAtBytes = 1_024
 
 /** Why bytes that a file begins with are no text that can be read. */
@@ -99,9 +99,9 @@ const refusalOf = (bytes: Uint8Array): UnreadableSource | undefined => {
       "the text is UTF-16 without a byte order mark; save it as UTF-8 (in Excel: CSV UTF-8)"
     )
   }
-  const start = bytes.subarray(0, lookedAtBytes)
-  const firstLine = start.subarray(0, start.indexOf(lineFeed) + 1 || start.length)
-  return firstLine.includes(0) ? new UnreadableSource("binary", "this holds bytes that no text has") : undefined
+  return bytes.subarray(0, lookedAtBytes).includes(0)
+    ? new UnreadableSource("binary", "this holds bytes that no text has")
+    : undefined
 }
 
 /** What Windows PowerShell redirects is UTF-16; with its byte order mark it can be told. */

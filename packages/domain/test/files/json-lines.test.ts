@@ -214,8 +214,9 @@ describe("JSONL", () => {
       await expect(read([order === "utf-16le" ? bytes : bytes.swap16()])).rejects.toMatchObject({ reason: "utf16" })
     }
     const [zip, gzip] = [Buffer.from("PK\u0003\u0004\u0014\0"), gzipSync('{"id":"d1"}')]
+    const png = Buffer.from("\u0089PNG\r\n\u001a\n\0\0\0\rIHDR", "latin1")
     const bytewise = [zip, gzip].map((bytes) => [...bytes].map((byte) => Uint8Array.of(byte)))
-    for (const source of [[zip], [gzip], ...bytewise, [Buffer.from("SQLite format 3\0")]]) {
+    for (const source of [[zip], [gzip], ...bytewise, [Buffer.from("SQLite format 3\0")], [png]]) {
       const refusal = await read(source).catch((error: unknown) => error)
       expect(refusal).toBeInstanceOf(UnreadableSource)
       expect(refusal).toMatchObject({ reason: "binary" })
