@@ -166,6 +166,25 @@ describe.each(targets)("with $name", ({ kind, start }) => {
       expect(value.reduce((sum, { modelDeviceCount }) => sum + modelDeviceCount, 0)).toBe(fleet)
     })
 
+    it("counts what is in each collection, and asks of the models what it asks of devices", async () => {
+      const client = microsoftClient()
+      const { value } = (await client.api(modelsPath).top(999).get()) as {
+        readonly value: ReadonlyArray<ModelPerformance>
+      }
+      const large = value.filter(({ modelDeviceCount }) => modelDeviceCount > 5)
+      expect(await client.api(`${modelsPath}/$count`).header("accept", "text/plain").get()).toBe(String(value.length))
+      expect(await client.api(`${metricsPath}/$count`).header("accept", "text/plain").get()).toBe("2")
+      const page: unknown = await client
+        .api(modelsPath)
+        .filter("modelDeviceCount gt 5")
+        .orderby("modelDeviceCount desc")
+        .count(true)
+        .top(1)
+        .get()
+      const most = Math.max(...large.map(({ modelDeviceCount }) => modelDeviceCount))
+      expect(page).toMatchObject({ "@odata.count": large.length, value: [{ modelDeviceCount: most }] })
+    })
+
     it("sends a batch and finds each answer", async () => {
       const address = (id: string) => `https://graph.microsoft.com${devices}/${id}`
       const patch = (id: string, body: object) =>

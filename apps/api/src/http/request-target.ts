@@ -18,7 +18,8 @@ export const addressOf = (c: Context<Env>): string => `${c.get("root")}${c.req.u
 
 /** What a caller accepts: `$format` says it in place of the header. */
 export const acceptOf = (c: Context<Env>): string | undefined => {
-  const format = optionIn(c.req.url, "format")
+  // Hardly any address has it, and to take each apart would cost more than the rest of this.
+  const format = /format|%/i.test(c.req.url) ? optionIn(c.req.url, "format") : undefined
   return format === undefined ? c.req.header("accept") : mediaTypeOf(format)
 }
 

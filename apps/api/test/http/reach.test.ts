@@ -9,6 +9,7 @@ import { createLocalGraph } from "../../src/local-graph.ts"
 import { httpServer, startService } from "../../src/service.ts"
 import { defaultSettings } from "../../src/settings/config.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, modelsPath, openedApp } from "../opened.ts"
+import { openedEntra } from "../tokens.ts"
 
 const listening = async (server: ReturnType<typeof httpServer>) => {
   server.listen(0, "127.0.0.1")
@@ -259,6 +260,18 @@ describe("pages on another port or site", () => {
       expect(response.headers.get("vary")).toContain("Origin")
     }
     expect((await asked(service.port, { origin: page }, `PATCH ${devicesPath}/a`, '{"model":"X"}')).status).toBe(200)
+  })
+
+  it("are told, where it does, also what their caller lacks", async () => {
+    await using opened = await openedEntra([])
+    const { authentication, store } = opened
+    const app = createApp({ store, authentication, reach: { ...straight, cors: [page] } })
+    const preflight = { origin: page, "access-control-request-method": "PATCH" }
+    expect((await app.request(`${devicesPath}/a`, { method: "OPTIONS", headers: preflight })).status).toBe(204)
+    const refused = await app.request(`${devicesPath}/a`, { headers: { origin: page } })
+    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([401, page])
+    const strange = { ...preflight, origin: "https://evil.example" }
+    expect((await app.request(`${devicesPath}/a`, { method: "OPTIONS", headers: strange })).status).toBe(401)
   })
 
   it("are strangers where it does not: refused without authentication, and not told that they may read", async () => {
