@@ -2,19 +2,28 @@ import { type IncomingMessage, type ServerResponse, createServer } from "node:ht
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { type Limit, latencyOf, limiterOf, randomOf } from "./limiters.ts"
 
 /** How the service of a run behaves. */
 export interface Behaviour {
+  /** The median; half of it passes before a write is counted. */
   readonly latencyMillis: number
-  /** Writes in any stretch of `windowMillis`; refused ones count too (docs/fidelity.md, F54). */
-  readonly limit: number
-  readonly windowMillis: number
+  /** How it limits writes. */
+  readonly limit: Limit
   /** Shares of the writes that end so: 503, 504 after the write, connection lost before or after it. */
   readonly unavailable: number
   readonly lostAfterWrite: number
   readonly reset: number
   /** The faults are the same in every run with the same seed. */
   readonly seed: number
+  /** Whether 503 says when to come again: after a second. */
+  readonly unavailableAsks?: boolean
+  /** How a refusal is said: 429 with seconds by default. */
+  readonly refusal?: "silent" | "dressed"
+  /** One write is refused for so long, after this time. */
+  readonly once?: { readonly atMillis: number; readonly seconds: number }
+  /** Somebody else writes so much at once, so often. */
+  readonly other?: { readonly count: number; readonly everyMillis: number }
 }
 
 /** What the service saw. */
@@ -22,6 +31,11 @@ export interface Seen {
   readonly requests: number
   readonly writes: number
   readonly refused: number
+  /** Writes that came while it had asked everybody to wait; what was under way when it asked does not count. */
+  readonly early: number
+  readonly takenInFirstSecond: number
+  /** What the other caller had let through, while we were there. */
+  readonly others: number
   /** The model that each device has now. */
   readonly models: ReadonlyMap<string, string>
 }
@@ -33,26 +47,60 @@ interface Item {
   readonly body?: { readonly model?: string }
 }
 
-const { latencyMillis, limit, lostAfterWrite, reset, seed, unavailable, windowMillis } = workerData as Behaviour
+const {
+  latencyMillis,
+  limit,
+  lostAfterWrite,
+  once,
+  other,
+  refusal,
+  reset,
+  seed,
+  unavailable,
+  unavailableAsks = false
+} = workerData as Behaviour
 
-let state = seed
-/** mulberry32 */
-const random = (): number => {
-  state = (state + 0x6d2b79f5) | 0
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-}
+const random = randomOf(seed)
+const latency = latencyOf(latencyMillis, random)
+const limiter = limiterOf(limit)
 
 const models = new Map<string, string>()
-let [requests, writes, refused] = [0, 0, 0]
-let counted: Array<number> = []
+let [requests, writes, refused, early, takenInFirstSecond, others] = [0, 0, 0, 0, 0, 0]
+let startedAt: number | undefined
+/** Whoever was told so knows it when the answer has come, which may take this long on a machine with other work. */
+const knownAfterMillis = 50
+let closings: Array<{ readonly from: number; readonly until: number }> = []
+let isOnceOver = once === undefined
 
-const error = (status: number, headers: Readonly<Record<string, string>> = {}) => ({
+/** Milliseconds since the first write. */
+const now = (): number => {
+  startedAt ??= performance.now()
+  return performance.now() - startedAt
+}
+
+const broker = "Rate limit reached: too many requests to the query broker, retry later"
+
+interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: object
+  /** For how many seconds everybody is asked to wait. */
+  readonly closes?: number
+}
+
+const error = (status: number, headers: Reply["headers"] = {}): Reply => ({
   status,
   headers,
   body: { error: { code: "", message: "" } }
 })
+
+const refusedFor = (seconds: number): Reply => {
+  refused += 1
+  if (refusal === "silent") return error(429)
+  const headers = { "retry-after": String(seconds) }
+  if (refusal !== "dressed") return { ...error(429, headers), closes: seconds }
+  return { status: 500, headers, body: { error: { code: "", message: broker } }, closes: seconds }
+}
 
 const deviceOf = (id: string) => ({
   id,
@@ -62,20 +110,20 @@ const deviceOf = (id: string) => ({
   healthStatus: "unknown"
 })
 
-const answerTo = ({ body, method, url }: Omit<Item, "id">) => {
+const answerTo = ({ body, method, url }: Omit<Item, "id">): Reply => {
   const id = decodeURIComponent(url.split("?")[0]?.split("/").at(-1) ?? "")
   if (method === "GET") return { status: 200, headers: {}, body: deviceOf(id) }
-  const now = performance.now()
-  counted = counted.filter((time) => time > now - windowMillis)
-  counted.push(now)
+  const at = now()
   writes += 1
-  if (counted.length > limit) {
-    refused += 1
-    const free = (counted[counted.length - limit - 1] ?? now) + windowMillis - now
-    return error(429, { "retry-after": String(Math.ceil(free / 1_000)) })
+  if (!isOnceOver && once !== undefined && at >= once.atMillis) {
+    isOnceOver = true
+    return refusedFor(once.seconds)
   }
+  const wait = limiter(at)
+  if (wait !== undefined) return refusedFor(Math.ceil(wait / 1_000))
+  if (at < 1_000) takenInFirstSecond += 1
   const chance = random()
-  if (chance < unavailable) return error(503)
+  if (chance < unavailable) return error(503, unavailableAsks ? { "retry-after": "1" } : {})
   models.set(id, body?.model ?? "")
   return chance < unavailable + lostAfterWrite ? error(504) : { status: 200, headers: {}, body: deviceOf(id) }
 }
@@ -93,24 +141,30 @@ const serve = async (request: IncomingMessage, response: ServerResponse): Promis
   const isBatch = url.endsWith("/$batch")
   const size = isBatch ? (body?.requests.length ?? 0) : 1
   requests += 1
-  await sleep(latencyMillis / 2)
+  const cameAt = now()
+  closings = closings.filter(({ until }) => until > cameAt)
+  const isWrite = isBatch ? body?.requests.some((item) => item.method !== "GET") : method !== "GET"
+  if (isWrite === true && closings.some(({ from }) => from < cameAt)) early += size
+  const half = latency() / 2
+  await sleep(half)
   const isReset = random() < 1 - (1 - reset) ** size
   if (isReset && random() < 0.5) {
     request.socket.destroy()
     return
   }
-  const answer = isBatch
-    ? {
-        status: 200,
-        headers: {},
-        body: { responses: (body?.requests ?? []).map((item) => Object.assign(answerTo(item), { id: item.id })) }
-      }
-    : answerTo({ method, url, ...(body === undefined ? {} : { body: body as Item["body"] & object }) })
-  await sleep(latencyMillis / 2)
+  const replies = isBatch
+    ? (body?.requests ?? []).map(answerTo)
+    : [answerTo({ method, url, ...(body === undefined ? {} : { body: body as Item["body"] & object }) })]
+  await sleep(half)
   if (isReset) {
     request.socket.destroy()
     return
   }
+  const seconds = Math.max(0, ...replies.map(({ closes = 0 }) => closes))
+  if (seconds > 0) closings.push({ from: now() + knownAfterMillis, until: now() + seconds * 1_000 - 5 })
+  const responses = replies.map((reply, index) => ({ ...reply, id: isBatch ? body?.requests[index]?.id : undefined }))
+  const [only] = replies
+  const answer = isBatch || only === undefined ? { status: 200, headers: {}, body: { responses } } : only
   response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
   response.end(JSON.stringify(answer.body))
 }
@@ -121,5 +175,13 @@ server.listen(0, "127.0.0.1", () => {
 })
 
 parentPort?.on("message", (message) => {
-  if (message === "seen") parentPort?.postMessage({ requests, writes, refused, models } satisfies Seen)
+  if (message === "seen")
+    parentPort?.postMessage({ requests, writes, refused, early, takenInFirstSecond, others, models } satisfies Seen)
 })
+
+if (other !== undefined) {
+  setInterval(() => {
+    if (startedAt === undefined) return
+    for (let count = 0; count < other.count; count++) if (limiter(now()) === undefined) others += 1
+  }, other.everyMillis)
+}

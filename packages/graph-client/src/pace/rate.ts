@@ -60,6 +60,9 @@ const pauseMillis = 1_000
 /** Where a fifth is taken of what comes after the first refusal, the service has a rate; else it waits for a window's end. */
 const leastTaken = 0.2
 
+/** A window ends so much before `Retry-After` says, in the mean: that is rounded up to a second. */
+const roundedMillis = 500
+
 /** So many of the last answers are remembered, to count those that came to the service after the first refusal. */
 const remembered = 256
 
@@ -105,17 +108,18 @@ const nothing: Estimate = { base: Infinity, peak: Infinity, returnMillis: 0, pat
 const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value))
 
 /**
- * The rate at which the service still took something after it had begun to refuse; `undefined` when that tells nothing. The
- * last tenth is left out, because stragglers would stretch the time.
+ * The rate at which the service still took something after it had begun to refuse: none, when it waits for a window's end, and
+ * `undefined` when too little came to tell. The last tenth is left out, because stragglers would stretch the time.
  */
-const limitIn = (arrivals: ReadonlyArray<Arrival>): number | undefined => {
+const limitIn = (arrivals: ReadonlyArray<Arrival>): number | "none" | undefined => {
   const first = arrivals.reduce((least, { at, refused }) => (refused > 0 ? Math.min(least, at) : least), Infinity)
   const after = arrivals.filter(({ at }) => at > first).toSorted((one, other) => one.at - other.at)
   const together = after.slice(0, Math.ceil(after.length * 0.9))
   const taken = together.reduce((sum, one) => sum + one.taken, 0)
   const all = together.reduce((sum, one) => sum + one.refused, taken)
   const millis = (together.at(-1)?.at ?? first) - first
-  return all >= enough && taken >= leastTaken * all && millis > 0 ? taken / millis : undefined
+  if (all < enough || millis <= 0) return undefined
+  return taken >= leastTaken * all ? taken / millis : "none"
 }
 
 /**
@@ -149,14 +153,17 @@ const estimateOf = ({ arrivals, before, closedAt, from, rate, taken, told, until
   }
   const low = taken / (until - from)
   const high = taken / openMillis
-  const found = limitIn(arrivals)
-  const limit = Math.min(found === undefined ? Math.sqrt(low * high) : clamp(found, low, high), rate * care)
+  const last = limitIn(arrivals)
+  const isWindow = last === "none"
+  const found = isWindow ? undefined : last
+  const between = isWindow ? Math.min(high, taken / Math.max(1, until - from - roundedMillis)) : Math.sqrt(low * high)
+  const limit = Math.min(found === undefined ? between : clamp(found, low, high), rate * care)
   const isNear = !isUnknown && !isShort && (found === undefined || found > nearShare * rate)
   const peak = isNear ? rate * care : found === undefined && !isUnknown ? Math.max(limit, rate * shortCut) : limit
   const isSame = before.peak !== Infinity && Math.abs(peak - before.peak) < 0.15 * before.peak
   const patience = isSame
     ? clamp(before.patience * 2, firstPatience, longestPatience)
-    : scale * (found !== undefined ? firstPatience : isNear ? 2 * firstPatience : shortestPatience)
+    : scale * (found !== undefined || isWindow ? firstPatience : isNear ? 2 * firstPatience : shortestPatience)
   return isUnknown && found !== undefined
     ? estimated(limit, peak, patience, Math.max(0, taken - limit * openMillis) / 2)
     : estimated(limit, peak, patience)

@@ -6,8 +6,8 @@ export interface Room {
   readonly answered: (count: number, now: number) => void
 }
 
-/** At first, and at most: what Node keeps open without trouble. */
-const firstMost = 16
+/** At first a batch, and at most what Node keeps open without trouble. */
+const firstMost = 20
 const largestMost = 4_096
 
 /** It grows by so much in a second, and doubles at most while what is under way is answered once. */

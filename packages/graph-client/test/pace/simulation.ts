@@ -3,55 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { type Limiter, latencyOf, randomOf } from "../../bench/limiters.ts"
 import { GraphError, Throttled, Unavailable } from "../../src/facts/graph-error.ts"
-import { type Gate, type Pass, type Ration, gatesOf } from "../../src/pace/gate.ts"
-
-/** mulberry32 */
-export const randomOf = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-/** Takes an item that comes at a time, or says after how many milliseconds the next would be taken. */
-export type Limiter = (at: number) => number | undefined
-
-/** A bucket that is full at first; what is refused takes nothing out of it. The rate in items per second. */
-export const tokenBucket = (rateAt: (at: number) => number, burst: number): Limiter => {
-  let [tokens, last] = [burst, 0]
-  return (at) => {
-    tokens = Math.min(burst, tokens + (rateAt(at) * (at - last)) / 1_000)
-    last = at
-    if (tokens < 1) return ((1 - tokens) * 1_000) / rateAt(at)
-    tokens -= 1
-    return undefined
-  }
-}
-
-export const fixedWindow = (limit: number, windowMillis: number): Limiter => {
-  let [window, count] = [0, 0]
-  return (at) => {
-    const current = Math.floor(at / windowMillis)
-    if (current !== window) [window, count] = [current, 0]
-    if (count >= limit) return (current + 1) * windowMillis - at
-    count += 1
-    return undefined
-  }
-}
-
-export const slidingWindow = (limit: number, windowMillis: number): Limiter => {
-  const taken: Array<number> = []
-  return (at) => {
-    while ((taken[0] ?? Infinity) <= at - windowMillis) taken.shift()
-    if (taken.length >= limit) return (taken[taken.length - limit] ?? at) + windowMillis - at
-    taken.push(at)
-    return undefined
-  }
-}
+import { CurrentFlow, type Pass, type Ration, gatesOf } from "../../src/pace/gate.ts"
 
 export interface Simulated {
   readonly items: number
@@ -60,13 +14,14 @@ export interface Simulated {
   /** How many go in one request; 1 by default. */
   readonly batch?: number
   readonly latencyMillis: number
+  /** Between how many callers the items are divided; 1 by default. */
+  readonly flows?: number
   /** Shares of the items that end in 503 with a second to wait. */
   readonly unavailable?: number
   readonly ration?: Partial<Ration>
   readonly hasRetryAfter?: boolean
   /** In place of what the limiter says, once. */
   readonly once?: { readonly at: number; readonly retryAfterSeconds: number }
-  readonly trace?: (at: number, gate: Gate) => void
   readonly mostSeconds?: number
 }
 
@@ -79,6 +34,8 @@ export interface Result {
   readonly seconds: number
   readonly isDone: boolean
   readonly mostUnderWay: number
+  /** How far the flow that got most was ahead of the one that got least, while both had something to send. */
+  readonly mostAhead: number
 }
 
 let tenants = 0
@@ -87,7 +44,17 @@ const sent = { method: "PATCH", path: "/", template: "/", clientRequestId: "", a
 /** Sends all items as often as they are refused. */
 export const simulated = (options: Simulated): Effect.Effect<Result> =>
   Effect.gen(function* () {
-    const { batch = 1, hasRetryAfter = true, items, latencyMillis, limiter, mostSeconds = 600, once, seed } = options
+    const {
+      batch = 1,
+      hasRetryAfter = true,
+      items,
+      latencyMillis,
+      limiter,
+      flows = 1,
+      mostSeconds = 600,
+      once,
+      seed
+    } = options
     const random = randomOf(seed)
     const ration = { budget: undefined, share: 1, longestWaitMillis: Infinity, ...options.ration }
     const gate = yield* gatesOf({ origin: "https://s", tenant: `simulated ${tenants++}`, app: "" }, ration).at("write")
@@ -97,13 +64,11 @@ export const simulated = (options: Simulated): Effect.Effect<Result> =>
     const taken: Array<number> = []
     const refused: Array<number> = []
     let [left, sentWhileClosed, closedUntil, underWay, mostUnderWay, endedAt, done] = [items, 0, -1, 0, 0, 0, 0]
+    const sentBy = Array<number>(flows).fill(0)
+    let mostAhead = 0
     let isOnceOver = once === undefined
 
-    /** About what a service shows: a median, and a long tail. */
-    const latency = () => {
-      const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-      return latencyMillis * Math.exp(0.25 * normal) * (random() < 0.01 ? 4 : 1)
-    }
+    const latency = latencyOf(latencyMillis, random)
 
     const asked = (waitMillis: number): GraphError => {
       const seconds = Math.ceil(waitMillis / 1_000)
@@ -140,10 +105,17 @@ export const simulated = (options: Simulated): Effect.Effect<Result> =>
       return seconds === undefined ? random() * 1_000 * 2 ** pass.throttledInRow : seconds * 1_000
     }
 
-    const request = (count: number) =>
+    /** Another turn for a flow is noted while all of them have something to send. */
+    const note = (flow: number, count: number): void => {
+      sentBy[flow] = (sentBy[flow] ?? 0) + count
+      if (left > 0) mostAhead = Math.max(mostAhead, Math.max(...sentBy) - Math.min(...sentBy))
+    }
+
+    const request = (flow: number, count: number) =>
       gate.through({ cost: count, least: Math.min(count, 5), withinMillis: Infinity }, (pass) =>
         Effect.gen(function* () {
           if (now() < closedUntil) sentWhileClosed += 1
+          note(flow, pass.granted)
           underWay += pass.granted
           mostUnderWay = Math.max(mostUnderWay, underWay)
           const half = latency() / 2
@@ -163,12 +135,12 @@ export const simulated = (options: Simulated): Effect.Effect<Result> =>
         })
       )
 
-    const lane = Effect.gen(function* () {
+    const lane = Effect.fnUntraced(function* (flow: number) {
       while (left > 0) {
         let count = Math.min(batch, left)
         left -= count
         while (count > 0) {
-          const { failed, granted, sleep } = yield* Effect.orDie(request(count))
+          const { failed, granted, sleep } = yield* Effect.orDie(request(flow, count))
           count += failed - granted
           done += granted - failed
           if (sleep > 0) yield* Effect.sleep(sleep)
@@ -177,18 +149,20 @@ export const simulated = (options: Simulated): Effect.Effect<Result> =>
       endedAt = now()
     })
 
-    const lanes = Math.min(2_560, items) / batch
+    const lanes = Math.ceil(Math.min(2_560, items) / batch)
     const fiber = yield* Effect.forkChild(
       Effect.all(
-        Array.from({ length: lanes }, () => lane),
+        Array.from({ length: lanes }, (_, index) => {
+          const flow = index % flows
+          return Effect.provideService(lane(flow), CurrentFlow, { name: `flow ${flow}`, mostWaiting: Infinity })
+        }),
         { concurrency: "unbounded" }
       )
     )
     for (let second = 0; second < mostSeconds * 20 && fiber.pollUnsafe() === undefined; second++) {
-      options.trace?.(now() - startedAt, gate)
       yield* TestClock.adjust(50)
     }
     yield* Fiber.interrupt(fiber)
     const seconds = (endedAt - startedAt) / 1_000
-    return { taken, refused, sentWhileClosed, seconds, isDone: done === items, mostUnderWay }
+    return { taken, refused, sentWhileClosed, seconds, isDone: done === items, mostUnderWay, mostAhead }
   }).pipe(Effect.provide(TestClock.layer()))

@@ -159,7 +159,12 @@ test.each([0, -1, 1.5, Number.NaN, writesOf(0, 1), writesOf(1.5, 1), writesOf(1,
 )
 
 const throttled = new GraphError({
-  ...{ method: "PATCH", path: "/", template: "/", clientRequestId: "", attempts: 1, waitedMillis: 0 },
+  method: "PATCH",
+  path: "/",
+  template: "/",
+  clientRequestId: "",
+  attempts: 1,
+  waitedMillis: 0,
   status: 429,
   message: "",
   reason: new Throttled({ retryAfterSeconds: 60 })
