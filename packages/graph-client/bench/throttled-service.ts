@@ -31,14 +31,15 @@ export interface Seen {
   readonly requests: number
   readonly writes: number
   readonly refused: number
-  /** Writes that came while it had asked everybody to wait; what was under way when it asked does not count. */
-  readonly early: number
   readonly takenInFirstSecond: number
   /** What the other caller had let through, while we were there. */
   readonly others: number
   /** The model that each device has now. */
   readonly models: ReadonlyMap<string, string>
 }
+
+/** For whoever counts what is sent too early: for how many seconds an answer, or the longest of a batch, asks everybody to wait. */
+const closes = "x-closes"
 
 interface Item {
   readonly id: string
@@ -65,11 +66,8 @@ const latency = latencyOf(latencyMillis, random)
 const limiter = limiterOf(limit)
 
 const models = new Map<string, string>()
-let [requests, writes, refused, early, takenInFirstSecond, others] = [0, 0, 0, 0, 0, 0]
+let [requests, writes, refused, takenInFirstSecond, others] = [0, 0, 0, 0, 0]
 let startedAt: number | undefined
-/** Whoever was told so knows it when the answer has come, which may take this long on a machine with other work. */
-const knownAfterMillis = 50
-let closings: Array<{ readonly from: number; readonly until: number }> = []
 let isOnceOver = once === undefined
 
 /** Milliseconds since the first write. */
@@ -141,10 +139,6 @@ const serve = async (request: IncomingMessage, response: ServerResponse): Promis
   const isBatch = url.endsWith("/$batch")
   const size = isBatch ? (body?.requests.length ?? 0) : 1
   requests += 1
-  const cameAt = now()
-  closings = closings.filter(({ until }) => until > cameAt)
-  const isWrite = isBatch ? body?.requests.some((item) => item.method !== "GET") : method !== "GET"
-  if (isWrite === true && closings.some(({ from }) => from < cameAt)) early += size
   const half = latency() / 2
   await sleep(half)
   const isReset = random() < 1 - (1 - reset) ** size
@@ -161,11 +155,14 @@ const serve = async (request: IncomingMessage, response: ServerResponse): Promis
     return
   }
   const seconds = Math.max(0, ...replies.map(({ closes = 0 }) => closes))
-  if (seconds > 0) closings.push({ from: now() + knownAfterMillis, until: now() + seconds * 1_000 - 5 })
   const responses = replies.map((reply, index) => ({ ...reply, id: isBatch ? body?.requests[index]?.id : undefined }))
   const [only] = replies
   const answer = isBatch || only === undefined ? { status: 200, headers: {}, body: { responses } } : only
-  response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
+  response.writeHead(answer.status, {
+    "content-type": "application/json",
+    ...(seconds > 0 ? { [closes]: String(seconds) } : {}),
+    ...answer.headers
+  })
   response.end(JSON.stringify(answer.body))
 }
 
@@ -176,7 +173,7 @@ server.listen(0, "127.0.0.1", () => {
 
 parentPort?.on("message", (message) => {
   if (message === "seen")
-    parentPort?.postMessage({ requests, writes, refused, early, takenInFirstSecond, others, models } satisfies Seen)
+    parentPort?.postMessage({ requests, writes, refused, takenInFirstSecond, others, models } satisfies Seen)
 })
 
 if (other !== undefined) {

@@ -116,3 +116,22 @@ export const wronglyTold = (said: ReadonlyArray<Said>, { models }: Seen, items: 
   const wrong = said.filter((one) => one.isMade !== undefined && one.isMade !== made(one)).length
   return wrong + Math.abs(items - said.length)
 }
+
+/** Runs it, and counts the writes that are given to `fetch` while the service has asked everybody to wait, as far as an answer said so. */
+export const countingEarly = async <A>(work: () => Promise<A>): Promise<readonly [A, number]> => {
+  const { fetch } = globalThis
+  let [closedUntil, early] = [0, 0]
+  globalThis.fetch = async (...request) => {
+    const [, init] = request
+    if (init?.method !== "GET" && performance.now() < closedUntil) early += 1
+    const response = await fetch(...request)
+    const seconds = Number(response.headers.get("x-closes") ?? 0)
+    if (seconds > 0) closedUntil = Math.max(closedUntil, performance.now() + seconds * 1_000)
+    return response
+  }
+  try {
+    return [await work(), early]
+  } finally {
+    globalThis.fetch = fetch
+  }
+}
