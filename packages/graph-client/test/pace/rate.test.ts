@@ -50,7 +50,7 @@ interface Drawn {
 const run = ({ service, ...rest }: Drawn, seconds: number) =>
   result({ ...rest, limiter: service.limiter(), items: service.burst + Math.ceil(service.perSecond * seconds) })
 
-const runs = { numRuns: Number(process.env["PACE_RUNS"] ?? 20) }
+const runs = { numRuns: Number(process.env["PACE_RUNS"] ?? 10) }
 
 describe("a service that does not tell its limit", () => {
   it("has everything sent in little more than its own time, a bucket that holds half a second or more", async () => {
