@@ -10,6 +10,7 @@ import type { Settings } from "../src/settings/settings.ts"
 import type { ScanOptions } from "../src/store/device-scan.ts"
 import { standingCollection } from "../src/store/device-store.ts"
 import { type Tables, migrate } from "../src/store/migrations.ts"
+import { longWritesOf } from "../src/store/long-writes.ts"
 import { openDatabase } from "../src/store/open-database.ts"
 import { deviceStoreOn } from "../src/store/open-device-store.ts"
 
@@ -61,7 +62,7 @@ export async function* blankDevices(ids: Iterable<string>): AsyncGenerator<Whole
 export const openedStore = async (setting: Settings["store"], scans?: ScanOptions, queryLimitMillis?: number) => {
   const database = await openDatabase<Tables>(setting, "requests", queryLimitMillis)
   await migrate(database)
-  return deviceStoreOn(database, scans)
+  return deviceStoreOn(database, scans, longWritesOf(setting))
 }
 
 /** The app without a port over a store of its own; closed, and its file removed, with the scope. */

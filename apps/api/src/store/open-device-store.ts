@@ -21,6 +21,7 @@ import {
 } from "./device-store.ts"
 import { groupCommit } from "./group-commit.ts"
 import { type FoundRows, fitting, foundAmong } from "./found-rows.ts"
+import { fewDevices, firstFew, longWritesOf } from "./long-writes.ts"
 import { longWork, pauses, pieceMillis } from "./long-work.ts"
 import { deleteDevices, holdMetric, metricStore } from "./metric-store.ts"
 import { type Tables, migrate, pageTokenSecret } from "./migrations.ts"
@@ -55,7 +56,7 @@ export const openDeviceStore = async (store: Settings["store"], use?: Use): Prom
   const database = await openDatabase<Tables>(store, use)
   try {
     await migrate(database)
-    return await deviceStoreOn(database)
+    return await deviceStoreOn(database, {}, longWritesOf(store, use))
   } catch (error) {
     await database.close()
     throw error
@@ -84,7 +85,11 @@ const writtenAs = ({ json, hasUnknownMember }: JsonRow): WrittenDevice => ({
 })
 
 /** The store over an open database that has its tables. */
-export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOptions): Promise<DeviceStore> => {
+export const deviceStoreOn = async (
+  database: Database<Tables>,
+  options?: ScanOptions,
+  elsewhere?: ReturnType<typeof longWritesOf>
+): Promise<DeviceStore> => {
   const { kysely } = database
   const secret = await kysely
     .selectFrom("secrets")
@@ -163,6 +168,18 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
 
   const those = ({ tenant, metric }: Collection, filter: Filter | undefined) =>
     filtered(kysely.selectFrom("devices").where("tenant", "=", tenant).where("metric", "=", metric), filter)
+
+  const hasMany = async ({
+    tenant,
+    metric
+  }: {
+    readonly tenant: string
+    readonly metric?: string
+  }): Promise<boolean> => {
+    const ofTenant = kysely.selectFrom("devices").select("id").where("tenant", "=", tenant)
+    const those = metric === undefined ? ofTenant : ofTenant.where("metric", "=", metric)
+    return (await those.limit(1).offset(fewDevices).executeTakeFirst()) !== undefined
+  }
 
   /** In one of the places for what takes long, where a database has its own processes for it. */
   const placed = async <A>({ tenant }: Collection, caller: () => AbortSignal, query: () => Promise<A>): Promise<A> => {
@@ -276,7 +293,10 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
       count: (tenant) => briefly({ tenant }, () => metrics.count(tenant)),
       page: (tenant, after, size) => briefly({ tenant }, () => metrics.page(tenant, after, size)),
       create: (tenant, id) => briefly({ tenant }, () => metrics.create(tenant, id)),
-      remove: (tenant, id) => briefly({ tenant }, () => metrics.remove(tenant, id))
+      remove: async (tenant, id) =>
+        elsewhere !== undefined && (await hasMany({ tenant, metric: id }))
+          ? (await elsewhere({ is: "removeMetric", tenant, id })) === true
+          : briefly({ tenant }, () => metrics.remove(tenant, id))
     },
     put: (collection, devices, existing) => {
       // Each once: PostgreSQL does not let one statement touch a row twice.
@@ -293,12 +313,18 @@ export const deviceStoreOn = async (database: Database<Tables>, options?: ScanOp
         await fill(transaction, collection, devices)
       }),
     pageTokenKey: Buffer.from(secret.value, "base64url"),
-    refill: (tenant, devices) =>
-      database.transactAlone(async (transaction) => {
+    refill: async (tenant, devices) => {
+      const { areAll, all } = await firstFew(devices)
+      if (elsewhere !== undefined && (!areAll || (await hasMany({ tenant })))) {
+        await elsewhere({ is: "refill", tenant }, all)
+        return
+      }
+      await database.transactAlone(async (transaction) => {
         await deleteDevices(transaction, { tenant })
         await transaction.deleteFrom("metrics").where("tenant", "=", tenant).execute()
-        await fill(transaction, standingCollection(tenant), devices)
-      }),
+        await fill(transaction, standingCollection(tenant), all)
+      })
+    },
     ping: async () => {
       await sql`select 1`.execute(kysely)
     },

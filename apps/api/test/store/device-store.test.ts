@@ -212,6 +212,18 @@ describe.each(storeKinds)("the store in %s", (kind) => {
     expect(await opened.store.count(standing, undefined)).toBe(5_000)
   })
 
+  it("is as it was when the devices that it is filled with end in a fault", async () => {
+    await using opened = await openedApp(kind, ["before"])
+    async function* broken() {
+      yield* blankDevices(Array.from({ length: 3_000 }, (_, index) => `new-${index}`))
+      throw new Error("no more of them")
+    }
+    await expect(opened.store.refill("local", broken())).rejects.toThrow("no more of them")
+    expect(await opened.store.count(standing, undefined)).toBe(1)
+    await opened.store.refill("local", blankDevices(["after"]))
+    expect(await opened.store.find(standing, "after")).toBeDefined()
+  })
+
   it("lets everything else have its turn while a metric with many devices is deleted, and leaves the others", async () => {
     await using opened = await openedApp(kind, ["a"])
     for (const id of ["first", "mine", "zero"]) {
