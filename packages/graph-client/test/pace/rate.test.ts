@@ -53,12 +53,12 @@ const run = ({ service, ...rest }: Drawn, seconds: number) =>
 const runs = { numRuns: Number(process.env["PACE_RUNS"] ?? 10) }
 
 describe("a service that does not tell its limit", () => {
-  it("has everything sent in little more than its own time, a bucket that holds half a second or more", async () => {
+  it("has everything sent in no more than twice its own time, where a bucket holds half a second or more", async () => {
     await fc.assert(
       fc.asyncProperty(fc.record({ service: buckets, ...manners }), async (drawn) => {
         const { isDone, seconds } = await run(drawn, 8)
         expect(isDone).toBe(true)
-        expect(seconds).toBeLessThan(8 * 1.6 + 2)
+        expect(seconds).toBeLessThan(8 * 2 + 6)
       }),
       runs
     )
