@@ -71,7 +71,10 @@ const challenged = ({ code = "", reason }: GraphError, { challenge }: NonNullabl
     )
   }
   if (staleAssertion.has(code)) {
-    return refused('error="invalid_token"', `The access token is not good for a call upstream any more (${code}).`)
+    return refused(
+      'error="invalid_token"',
+      `The access token cannot be exchanged for one that the upstream takes (${code}); get a new one.`
+    )
   }
   if (interaction.has(code)) {
     return refused(
@@ -118,7 +121,7 @@ const wordsOf = (error: GraphError, { longestWaitSeconds, onBehalfOf }: Told): W
       if (status !== undefined) return { code: "TooManyRequests", message, headers }
       return {
         code: "TooManyRequests",
-        message: `Too much waits for the upstream already: ask again in ${wait?.["retry-after"] ?? "some"} seconds.`,
+        message: `Too many requests wait for the upstream already: send this one again in ${wait?.["retry-after"] ?? "some"} seconds.`,
         headers
       }
     }
@@ -127,7 +130,10 @@ const wordsOf = (error: GraphError, { longestWaitSeconds, onBehalfOf }: Told): W
       if (reason.isTimeUp !== true)
         return { code: "badGateway", message: `The upstream cannot be reached: ${message}.` }
       if (error.attempts === 0)
-        return { code: "serviceNotAvailable", message: `The gateway could not ask: ${message}.` }
+        return {
+          code: "serviceNotAvailable",
+          message: `The gateway could not send the request to the upstream: ${message}.`
+        }
       return { code: "gatewayTimeout", message: `The upstream gave no answer: ${message}.` }
     case "Invalid":
       return { code: "BadRequest", message: `The address cannot be passed on: ${message}.` }

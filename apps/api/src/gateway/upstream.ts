@@ -328,7 +328,7 @@ export const openUpstream = (options: UpstreamOptions): Upstream => {
     ready: async () => {
       const seconds = Math.ceil((await closedForAllMillis()) / 1_000)
       if (seconds > 0) {
-        const message = `The upstream asked to be left alone: nothing is sent to it for another ${seconds} seconds.`
+        const message = `The upstream asked to wait: nothing is sent to it for another ${seconds} seconds.`
         throw new ApiError("serviceNotAvailable", message, { headers: retryAfter(seconds) })
       }
       if (await isReady()) return

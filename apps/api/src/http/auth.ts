@@ -182,9 +182,13 @@ const signedClaims = async (token: string, keys: Keys): Promise<JWTPayload> => {
       return await keys.keyOf(header, signed)
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error
-      throw new ApiError("serviceNotAvailable", "The keys that tokens are checked with cannot be had.", {
-        cause: error
-      })
+      throw new ApiError(
+        "serviceNotAvailable",
+        "The keys for checking tokens could not be fetched; send the request again later.",
+        {
+          cause: error
+        }
+      )
     }
   }
   const options = { algorithms: ["RS256"], clockTolerance: clockSkewSeconds, requiredClaims: [...lifetimeClaims] }

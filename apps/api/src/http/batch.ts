@@ -346,7 +346,10 @@ export const batchRoutes = (
     const url = new URL(root.href + item.url.replace(/^\//, ""))
     // Dots in an address must not lead out of the version, and a batch holds no batches.
     if (!url.href.startsWith(root.href)) {
-      return renderError(c, new ApiError("BadRequest", "The address of the request leads out of the version."))
+      return renderError(
+        c,
+        new ApiError("BadRequest", "The url of the request leads to another version or root than that of the batch.")
+      )
     }
     const request = requestOf(c, url, item)
     if (addressed(odataPath(request))?.route === "batch") {

@@ -213,7 +213,7 @@ const mostNames = 200
 const fitting = <A>(body: unknown, parse: (body: unknown) => Parsed<A>): A => {
   const names = typeof body === "object" && body !== null && !Array.isArray(body) ? Object.keys(body).length : 0
   if (names > mostNames) {
-    throw new ApiError("ModelValidationFailure", `The body has ${names} names; at most ${mostNames} are looked at.`)
+    throw new ApiError("ModelValidationFailure", `The body has ${names} properties; at most ${mostNames} are read.`)
   }
   const parsed = parse(body)
   if (parsed.success) return parsed.data

@@ -26,7 +26,10 @@ export const acceptOf = (c: Context<Env>): string | undefined => {
 /** Fails where a caller takes no text, which a count is. */
 export const requireTextAccepted = (c: Context<Env>): void => {
   if (acceptsText(acceptOf(c))) return
-  throw new ApiError("notSupported", "A count is text/plain, which the Accept header or $format does not allow.")
+  throw new ApiError(
+    "notSupported",
+    "A count is answered as text/plain, which the Accept header or $format of the request does not accept."
+  )
 }
 
 /** The item of a batch that a request is. */

@@ -38,7 +38,7 @@ describe("a wait that an upstream asks for", () => {
       const ready = await fetch(`${gateway.url}/readyz`)
       expect(ready.status).toBe(503)
       expect(Number(ready.headers.get("retry-after"))).toBeGreaterThan(3_590)
-      expect((await failureOf(ready)).message).toMatch(/asked to be left alone.* \d{4} seconds/)
+      expect((await failureOf(ready)).message).toMatch(/asked to wait.* \d{4} seconds/)
       expect(upstream.asked.filter((url) => url.includes("metricDevices"))).toHaveLength(1)
     }
   )

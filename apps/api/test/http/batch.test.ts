@@ -275,7 +275,7 @@ describe("a batch", () => {
       await using opened = await openedApp("memory", [])
       const answers = await answersTo(opened.app, [{ id: "1", method: "GET", url }])
       expect(answers.get("1")?.status).toBe(400)
-      expect(messageOf(answers.get("1"))).toContain("leads out of the version")
+      expect(messageOf(answers.get("1"))).toContain("leads to another version or root")
     }
   )
 
