@@ -12,18 +12,22 @@ import { type ImportFormat, type ImportProgress, NoMetric, importDevices } from 
 import { openDeviceStore } from "./store/open-device-store.ts"
 
 /** What `wfa-api --help` says about the command. */
-export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects, one in a line or in a list, or CSV with
-Graph's names or the portal's in its heading. Lines that hold no device are reported and left out. "-" reads from stdin.
+export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects,
+one in a line or in a list, or CSV with Graph's names or the portal's in its
+heading. Lines that hold no device are reported and left out. "-" reads from stdin.
 
-  --format jsonl|csv        how the file is written; without it, what its name ends in (.csv, .tsv), else jsonl, which
-                            takes a whole JSON document as well
+  --format jsonl|csv        how the file is written; without it, what its name
+                            ends in (.csv, .tsv), else jsonl, which takes a
+                            whole JSON document as well
   --metric <id>             the metric whose devices they are (allDevices)
   --tenant <id>             whose they are (${sharedTenant})
-  --existing replace|keep   what becomes of a device that is there already (replace, as a whole)
+  --existing replace|keep   what becomes of a device that is there already
+                            (replace, as a whole)
 
-It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong argument, or a file that is no text or has no
-device, 3 for a wrong setting, 7 when the store fails on the way, and 130 when it was interrupted; what it reported as done is
-in the store.`
+It exits with 0 when all are in, 9 when some lines were left out, 2 for a wrong
+argument, or a file that is no text or has no device, 3 for a wrong setting, 7
+when the store fails on the way, and 130 when it was interrupted; what it
+reported as done is in the store.`
 
 class UsageError extends Error {}
 
