@@ -14,7 +14,8 @@ import { openDeviceStore } from "./store/open-device-store.ts"
 /** What `wfa-api --help` says about the command. */
 export const importHelp = `Puts the devices of a file into the store that WFA_STORE names: JSON objects,
 one in a line or in a list, or CSV with Graph's names or the portal's in its
-heading. Lines that hold no device are reported and left out. "-" reads from stdin.
+heading. Lines that hold no device are reported and left out. "-" reads from
+stdin.
 
   --format jsonl|csv        how the file is written; without it, what its name
                             ends in (.csv, .tsv), else jsonl, which takes a
