@@ -543,7 +543,7 @@ describe("a batch", () => {
     const statuses = [...answers].map(([id, { status }]) => [id, status])
     expect(Object.fromEntries(statuses)).toEqual({ a: 200, b: 200, c: 429, d: 200, e: 429 })
     expect(answers.get("c")?.headers["Retry-After"]).toBe("1")
-    expect(messageOf(answers.get("c"))).toContain("16777216 characters")
+    expect(messageOf(answers.get("c"))).toContain("16777216 bytes")
     expect(sent).toEqual(["GET a", "GET b", "GET c", "DELETE d"])
   })
 
