@@ -118,9 +118,9 @@ const reporter = (terminal: boolean) => {
 
 const summaryOf = ({ line, devices, kept, faults }: ImportProgress): string =>
   [
-    `${devices} devices up to line ${line}`,
+    `${devices} ${devices === 1 ? "device" : "devices"} up to line ${line}`,
     ...(kept === 0 ? [] : [`${kept} of them were there already and are kept`]),
-    ...(faults === 0 ? [] : [`${faults} lines left out`])
+    ...(faults === 0 ? [] : [`${faults} ${faults === 1 ? "line" : "lines"} left out`])
   ].join(", ")
 
 const importInto = async (store: DeviceStore, order: ReturnType<typeof orderOf>): Promise<void> => {

@@ -82,7 +82,7 @@ export const targetClient = Layer.unwrap(
       onRepeat: ({ error, waitMillis }) =>
         isNotStarted(error.systemCode, baseUrl)
           ? Effect.succeed<false>(false)
-          : writeError(`${error.message}; trying again in ${(waitMillis / 1000).toFixed(1)} s`).pipe(
+          : writeError(`${error.message.replace(/\.$/, "")}; trying again in ${(waitMillis / 1000).toFixed(1)} s`).pipe(
               Effect.provideService(Stdio.Stdio, stdio)
             )
     }).pipe(Layer.catchTag("InvalidOptions", (error) => failing(wrongSetting(error, isTargetFlag))))

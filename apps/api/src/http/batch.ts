@@ -42,7 +42,10 @@ const batchItem = z.object({
   dependsOn: z.exactOptional(z.array(z.string()).max(mostItems))
 })
 
-const batch = z.object({ requests: z.array(batchItem).min(1) })
+const batch = z.object(
+  { requests: z.array(batchItem, "expected a list of requests").min(1, "expected at least one request") },
+  'expected an object such as {"requests":[…]}'
+)
 
 interface Item extends z.output<typeof batchItem> {
   /** The text of a body in which a name stands twice: only that still says so, to whoever answers the item. */

@@ -166,6 +166,9 @@ const otherCoding = (coding: string): ApiError =>
     { headers: { "accept-encoding": "gzip, deflate, br" } }
   )
 
+const notCompressed = (): ApiError =>
+  new ApiError("BadRequest", "The body is not compressed as its Content-Encoding header says, or is not whole.")
+
 /** What undoes the coding of a body; `undefined` for one that is plain. */
 const inflaterFor = (contentEncoding: string | undefined): ((bytes: Buffer) => Inflater) | undefined => {
   const coding = contentEncoding?.trim().toLowerCase() ?? ""
@@ -270,8 +273,9 @@ export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, take: (body:
   const bytes = withoutMark(
     await read
       .catch((error: unknown) => {
-        // Else the caller went away in the middle of its body, or it is not compressed as it says.
-        throw error instanceof ApiError ? error : unreadable()
+        if (error instanceof ApiError) throw error
+        // Else the caller went away in the middle of its body.
+        throw inflaterOf === undefined ? unreadable() : notCompressed()
       })
       .finally(arriving.end)
   )

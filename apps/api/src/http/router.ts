@@ -1,4 +1,4 @@
-import { type RouteName, methodsOf, routes } from "@workanywhere/domain"
+import { type RouteName, methodsOf, propertyNames, routes } from "@workanywhere/domain"
 import type { Handler } from "hono"
 import type { Result, Router } from "hono/router"
 import { RegExpRouter } from "hono/router/reg-exp-router"
@@ -54,6 +54,8 @@ const methodsOfStanding = methodsOf("metric").filter((method) => method !== "DEL
 export const otherMethodsOfMetric: Handler<Env, PatternOf<(typeof routes)["metric"]["path"]>> = (c, next) =>
   only(isStanding(c.req.param("metricId")) ? methodsOfStanding : methodsOf("metric"))(c, next)
 
+const isProperty = (segment: string): boolean => propertyNames.some((name) => name === segment)
+
 /** No route has the path, or none has it for the method. */
 export const noRoute = (path: string): ApiError => {
   const segment = unknownSegment(path)
@@ -62,7 +64,9 @@ export const noRoute = (path: string): ApiError => {
     "BadRequest",
     isReserved(segment)
       ? `This resource has nothing for the segment '${segment.slice(0, 120)}', which is one of OData's own names or a cast to a type.`
-      : `Resource not found for the segment '${segment}'.`
+      : isProperty(segment)
+        ? `The property '${segment}' is not served by itself: read the device with $select=${segment}.`
+        : `Resource not found for the segment '${segment}'.`
   )
 }
 

@@ -149,6 +149,12 @@ describe("with authentication", () => {
     }
   })
 
+  it("a property by itself is not served, and its caller is told where it is", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const { message } = await failureOf(await opened.app.request(`${devicesPath}/a/deviceName/$value`))
+    expect(message).toBe("The property 'deviceName' is not served by itself: read the device with $select=deviceName.")
+  })
+
   it.for([
     ["GET", `/beta${metricsPath}`],
     ["GET", "/v1.0"],

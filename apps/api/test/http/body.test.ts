@@ -139,6 +139,13 @@ describe("a compressed body", () => {
     expect((await sent(opened, spaces(60_000), { "content-encoding": coding })).status).toBe(200)
   })
 
+  it("that is none is refused as what it is", async () => {
+    await using opened = await openedApp("memory", ["a"])
+    const response = await sent(opened, '{"model":"x"}', { "content-encoding": "gzip" })
+    expect(response.status).toBe(400)
+    expect((await failureOf(response)).message).toContain("not compressed as its Content-Encoding header says")
+  })
+
   it("may be a batch", async () => {
     await using opened = await openedApp("memory", ["a"])
     const body = gzipSync(

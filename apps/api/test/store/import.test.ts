@@ -235,7 +235,7 @@ describe("wfa-api import", () => {
         WFA_STORE: `sqlite:${join(folder.path, "devices.sqlite")}`
       })
       expect(code).toBe(9)
-      expect(stderr).toMatch(/^line 2: .*windowsScore.*\nimported 1 devices up to line 2, 1 lines left out\n$/)
+      expect(stderr).toMatch(/^line 2: .*windowsScore.*\nimported 1 device up to line 2, 1 line left out\n$/)
       expect(stderr).not.toContain("\u001b")
     }
   )
@@ -249,7 +249,7 @@ describe("wfa-api import", () => {
     expect([code, lines.length, lines[19]]).toEqual([9, 22, "line 21: the line is not JSON"])
     expect(lines.slice(-2)).toEqual([
       "and 980 more lines like these",
-      "imported 1 devices up to line 1001, 1000 lines left out"
+      "imported 1 device up to line 1001, 1000 lines left out"
     ])
   })
 

@@ -67,8 +67,8 @@ const withoutLineEnd = (cells: Array<string>, raw: string): Array<string> => {
   return cells
 }
 
-/** A blank line, or one of nothing but delimiters, which spreadsheets leave behind below a table. */
-const isBlank = (cells: ReadonlyArray<string>): boolean => cells.every((cell) => cell === "")
+/** A blank line, or one of nothing but delimiters and spaces, which spreadsheets leave behind below a table. */
+const isBlank = (cells: ReadonlyArray<string>): boolean => cells.every((cell) => cell.trim() === "")
 
 interface Splitter {
   readonly push: (text: string, valid: boolean) => void

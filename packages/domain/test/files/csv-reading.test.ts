@@ -66,6 +66,7 @@ describe("the forms of a CSV file", () => {
     ["a type that went through a spreadsheet", '"#TYPE Selected.Object",,\nid,deviceName\nd1,PC-1\nd2,\n'],
     ["a type and a delimiter, in either order", "SEP=;\n#TYPE x\nid;deviceName\nd1;PC-1\nd2;\n"],
     ["a delimiter that went through a spreadsheet", '"sep=;",,\r\n\r\nid;deviceName\r\nd1;PC-1\r\nd2;\r\n'],
+    ["rows of nothing but delimiters and spaces", "id,deviceName\n  ,  \nd1,PC-1\n ,\nd2,\n\t,\n"],
     ["rows of nothing but delimiters", 'id,deviceName\n,\nd1,PC-1\n,,,\n"",""\nd2,\n,\n,\n'],
     ["ids with spaces around", 'id,deviceName\n d1,PC-1\n"d2 ",\n']
   ])("reads %s", async (_, text) => {
