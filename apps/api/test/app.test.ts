@@ -75,15 +75,15 @@ describe("a failure", () => {
   })
 
   it.for([
-    [`${devicesPath}/a/$value`, "$value"],
-    [`${devicesPath}/$value`, "$value"],
+    [`${devicesPath}/a/$value`, "the segment '$value'"],
+    [`${devicesPath}/$value`, "the segment '$value'"],
     [`${devicesPath}/a/model/$value`, "The property 'model'"],
-    [`${devicesPath}/%24ref`, "$ref"],
-    [`${devicesPath}/microsoft.graph.device`, "microsoft.graph.device"],
-    [`${devicesPath}/a/graph.device`, "graph.device"],
+    [`${devicesPath}/%24ref`, "the segment '$ref'"],
+    [`${devicesPath}/microsoft.graph.device`, "the segment 'microsoft.graph.device'"],
+    [`${devicesPath}/a/graph.device`, "the segment 'graph.device'"],
     [
       `/beta${metricsPath}/microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric/$count`,
-      "microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric"
+      "the segment 'microsoft.graph.userExperienceAnalyticsWorkFromAnywhereMetric'"
     ]
   ])("that is one of OData's own names, or a cast, is refused by that name: %s", async ([path = "", named]) => {
     await using opened = await openedApp("memory", ["a"])

@@ -38,6 +38,11 @@ const named = (id: string, deviceName: string) => wholeDevice({ id, deviceName }
 
 const fleet = syntheticFleet({ size: 50, seed: 1 })
 
+async function* broken() {
+  yield* blankDevices(Array.from({ length: 3_000 }, (_, index) => `new-${index}`))
+  throw new Error("no more of them")
+}
+
 describe.each(storeKinds)("the store in %s", (kind) => {
   it("gives a device back as it was put in: values, nulls, and nothing else", async () => {
     await using opened = await openedApp(kind, [])
@@ -214,10 +219,6 @@ describe.each(storeKinds)("the store in %s", (kind) => {
 
   it("is as it was when the devices that it is filled with end in a fault", async () => {
     await using opened = await openedApp(kind, ["before"])
-    async function* broken() {
-      yield* blankDevices(Array.from({ length: 3_000 }, (_, index) => `new-${index}`))
-      throw new Error("no more of them")
-    }
     await expect(opened.store.refill("local", broken())).rejects.toThrow("no more of them")
     expect(await opened.store.count(standing, undefined)).toBe(1)
     await opened.store.refill("local", blankDevices(["after"]))
