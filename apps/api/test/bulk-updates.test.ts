@@ -12,7 +12,7 @@ import { devicesPath } from "./opened.ts"
 
 /** Lets what was asked come through, before time moves on. */
 const settled = Effect.promise(async () => {
-  for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 150; turn++) await new Promise((resolve) => setImmediate(resolve))
 })
 
 const modelOf = (index: number) => `model ${index}`

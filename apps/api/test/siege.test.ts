@@ -12,7 +12,7 @@ import { ended, running } from "./process.ts"
 // Thousands of requests are answered by processes of their own, and the machine may be busy.
 const options = { timeout: 300_000 }
 
-const runs = 50
+const runs = 16
 const callers = 8
 
 type Running = Awaited<ReturnType<typeof running>>
@@ -28,7 +28,7 @@ const besieged = async (service: Running, target: Besieged) => {
     await fc.assert(outcome, { numRuns: runs })
     expect(await siege.finish()).toEqual([])
     const { acknowledged, statuses } = siege.outcome()
-    expect(acknowledged).toBeGreaterThan(1_500)
+    expect(acknowledged).toBeGreaterThan(400)
     expect(Object.keys(statuses)).toEqual(expect.arrayContaining(["200", "201", "204", "400", "404", "413", "414"]))
     expect([service.child.exitCode, service.child.signalCode]).toEqual([null, null])
     expect(await peakMiB(service.child.pid)).toBeLessThan(768)

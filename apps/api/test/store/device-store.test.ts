@@ -231,7 +231,7 @@ describe.each(storeKinds)("the store in %s", (kind) => {
       await opened.store.metrics.create("local", id)
       await opened.store.put({ tenant: "local", metric: id }, [wholeDevice({ id: "b" })], "keep")
     }
-    const many = Array.from({ length: 3_001 }, (_, index) => wholeDevice({ id: `d${index}` }))
+    const many = Array.from({ length: 8_001 }, (_, index) => wholeDevice({ id: `d${index}` }))
     await opened.store.put({ tenant: "local", metric: "mine" }, many, "keep")
     const deleting = { isOver: false }
     const over = opened.store.metrics.remove("local", "mine").then((removed) => {
