@@ -10,9 +10,9 @@ import type { FaultScriptInput } from "../src/rehearsal/fault-script.ts"
 import { type LocalGraph, createLocalGraph } from "../src/local-graph.ts"
 import { devicesPath } from "./opened.ts"
 
-/** Lets what was asked come through, before time moves on. */
+/** Lets what was asked come through, before time moves on: a busy service answers one item of a batch in a turn. */
 const settled = Effect.promise(async () => {
-  for (let turn = 0; turn < 150; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 1_000; turn++) await new Promise((resolve) => setImmediate(resolve))
 })
 
 const modelOf = (index: number) => `model ${index}`

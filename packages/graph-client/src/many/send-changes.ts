@@ -162,7 +162,7 @@ export const makeSendChanges = (
     })
   })
 
-  /** What there is no room for yet does not wait for the answer to what went before. */
+  /** What there is no room for yet waits for the answer to what went before, which may ask everyone to wait. */
   const batch = (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> =>
     Effect.suspend(() => {
       const sent = Deferred.makeUnsafe<number>()
@@ -173,7 +173,7 @@ export const makeSendChanges = (
       const rest = Effect.flatMap(Deferred.await(sent), (count) =>
         count < works.length ? batch(works.slice(count)) : Effect.succeed([])
       )
-      return Effect.map(Effect.all([first, rest], { concurrency: 2 }), (attempted) => attempted.flat())
+      return Effect.map(Effect.all([first, rest]), (attempted) => attempted.flat())
     })
 
   return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> => {
