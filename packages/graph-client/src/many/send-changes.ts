@@ -1,6 +1,6 @@
 import type { KeyedDevice } from "@workanywhere/domain"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
@@ -136,8 +136,8 @@ export const makeSendChanges = (
     return works.map((work) => ({ kind: "failed", error: ofItem(work, error), isOfBatch }))
   }
 
-  /** Sends what there is room for, the first of the changes or all of them, and says how many that is. */
-  const firstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Work>, onCount: (count: number) => void) {
+  /** Sends what there is room for: the first of the changes, or all of them. */
+  const firstOf = Effect.fnUntraced(function* (all: ReadonlyArray<Work>) {
     let works = all
     const requests = all.map(({ request }) => request)
     const terms = {
@@ -146,7 +146,6 @@ export const makeSendChanges = (
       onSent: (count: number) => {
         works = all.slice(0, count)
         begin(works)
-        onCount(count)
       }
     } as const
     const outcome = yield* Effect.result(postBatch(requests, terms))
@@ -163,18 +162,11 @@ export const makeSendChanges = (
   })
 
   /** What there is no room for yet waits for the answer to what went before, which may ask everyone to wait. */
-  const batch = (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> =>
-    Effect.suspend(() => {
-      const sent = Deferred.makeUnsafe<number>()
-      const first = Effect.ensuring(
-        firstOf(works, (count) => Deferred.doneUnsafe(sent, Effect.succeed(count))),
-        Deferred.succeed(sent, works.length)
-      )
-      const rest = Effect.flatMap(Deferred.await(sent), (count) =>
-        count < works.length ? batch(works.slice(count)) : Effect.succeed([])
-      )
-      return Effect.map(Effect.all([first, rest]), (attempted) => attempted.flat())
-    })
+  const batch = Effect.fnUntraced(function* (works: ReadonlyArray<Work>) {
+    const attempted: Array<Attempted> = []
+    while (attempted.length < works.length) attempted.push(...(yield* firstOf(works.slice(attempted.length))))
+    return attempted
+  })
 
   return (works: ReadonlyArray<Work>): Effect.Effect<ReadonlyArray<Attempted>> => {
     const size = choice.sizeFor(works.length)
