@@ -128,7 +128,7 @@ export const attacks: Readonly<Record<string, (ways: Ways) => Promise<void>>> = 
     const headers = `POST /beta/$batch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
     return pour(100, headers + " ".repeat(length - 1))
   },
-  "connections that say nothing": ({ pour }) => pour(2_500, ""),
+  "connections that say nothing": ({ pour }) => pour(3_500, ""),
   "one list under ever other headers": ({ send }) =>
     send(8, (round) => ({
       path: `/beta${devices}?$top=5`,

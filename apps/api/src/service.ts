@@ -44,9 +44,12 @@ export const serverLimits = {
   requestTimeout: 30_000,
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
-  /** A client that sends a thousand requests at once is served; a quarter is left to others when one address has its all. */
-  connections: 2_000,
-  connectionsOfAddress: 1_500,
+  /**
+   * A client that sends a thousand requests at once is served, also Node's `fetch`, which then opens some 1,500 and more; a
+   * quarter is left to others when one address has its all.
+   */
+  connections: 4_000,
+  connectionsOfAddress: 3_000,
   /** No client that is known sends a request before it has read the last answer; a script that does sends a few. */
   waitingRequests: 16,
   /** Eighty pages of 999 whole devices. */

@@ -28,7 +28,7 @@ export const variables: { readonly [Name in keyof Named]: Variable } = {
   },
   maxConnections: {
     name: "WFA_MAX_CONNECTIONS",
-    standard: "2000",
+    standard: "4000",
     meaning: "connections that are served at a time, three quarters of them for one address",
     expected: "a whole number from 1 to 100000"
   },

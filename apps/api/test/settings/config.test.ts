@@ -32,7 +32,7 @@ describe("the settings", () => {
     expect(defaultSettings).toEqual({
       host: "127.0.0.1",
       port: 4010,
-      maxConnections: 2000,
+      maxConnections: 4000,
       tls: "off",
       publicUrl: undefined,
       trustedProxies: [],
