@@ -50,6 +50,16 @@ const seenByCaller = (calls: ReadonlyArray<Call>) => {
     call.batchItem === undefined ? call : batches.get(call.batchRequestId ?? "")
 }
 
+/** After these faults a caller has no answer to a batch, or not the whole of it. */
+const losing: ReadonlySet<string | undefined> = new Set([
+  "dropBatchAnswers",
+  "hang",
+  "reset",
+  "timeout",
+  "truncate",
+  "unavailable"
+])
+
 /** The same for the same caller and the same of something else, and for nothing else. */
 const keyOf = ({ caller: { app, tenant } }: Call, of: string): string => JSON.stringify([tenant, app, of])
 
@@ -62,6 +72,8 @@ const early = (calls: ReadonlyArray<Call>): ReadonlyArray<Finding> => {
     const sent = seen(call)
     const told = seen(refused)
     if (sent === undefined || told === undefined || sent.number <= told.newestThen) return false
+    // What an item was told stood in an answer that its caller may never have seen.
+    if (refused.batchItem !== undefined && losing.has(told.fault)) return false
     const waited = sent.sentMillis - told.answeredMillis
     // A repeat shows that the caller had its answer; another request does not.
     const least = call.method === refused.method && call.path === refused.path ? -1 : underWayMillis

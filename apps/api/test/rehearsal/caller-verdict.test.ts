@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { createLocalGraph } from "../../src/local-graph.ts"
 import { type CallerVerdict, junitOf, callerVerdictOf } from "../../src/rehearsal/caller-verdict.ts"
 import type { Call } from "../../src/rehearsal/calls.ts"
+import type { FaultScriptInput } from "../../src/rehearsal/fault-script.ts"
 import { movedClock } from "../moved-clock.ts"
 import { devicesPath, jsonRequest } from "../opened.ts"
 
@@ -182,6 +183,35 @@ describe("a verdict", () => {
     ]
     expect(foundIn(callerVerdictOf(calls))).toEqual({ early: [5] })
   })
+
+  it.for(["dropBatchAnswers", "reset", "truncate"] as const)(
+    "does not blame who was told to wait in an answer that was lost: %s",
+    async (kind) => {
+      const { clock, move } = movedClock()
+      const faults: FaultScriptInput = {
+        rules: [
+          { when: { batchItem: true, nth: 1 }, effect: { kind: "throttle", retryAfterSeconds: 10 } },
+          { when: { route: "batch", nth: 1 }, effect: kind === "reset" ? { kind, at: "after" } : { kind } }
+        ]
+      }
+      await using graph = await createLocalGraph({ clock, devices, faults })
+      const item = { id: "1", method: "PATCH", url: `${devicesPath.slice("/beta".length)}/d1` }
+      const headers = { "content-type": "application/json" }
+      const requests = [{ ...item, headers, body: { model: "X" } }]
+      await graph
+        .fetch("/beta/$batch", {
+          method: "POST",
+          headers: { ...headers, ...polite },
+          body: JSON.stringify({ requests })
+        })
+        .then((answer) => answer.text())
+        .catch(() => "lost")
+      move(1_000)
+      await graph.fetch(`${devicesPath}/d2`, update("X"))
+      expect(graph.calls().map(({ retryAfterSeconds }) => retryAfterSeconds)).toContain(10)
+      expect(foundIn(graph.verdict())).toEqual({})
+    }
+  )
 })
 
 describe("a verdict as JUnit", () => {
