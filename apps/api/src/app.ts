@@ -107,7 +107,7 @@ export const appOver = (
       const observed = watching.map((observe) => observe(c))
       await share(c, async () => {
         try {
-          c.set("root", findRoot(c))
+          if (findRoot !== undefined) c.set("root", findRoot(c))
           await admit(c)
           // What asks how the service does is answered also by one that has much to do.
           if (isOwnPath(c.req.path)) await next()

@@ -68,7 +68,7 @@ export const countArriving = (most: typeof mostUnderWay) => {
       },
       end: (): void => {
         isOver = true
-        add(-bytes)
+        if (bytes > 0) add(-bytes)
       }
     }
   }
@@ -103,13 +103,16 @@ const collected = async (
   return Buffer.concat(chunks)
 }
 
-/** Nearly every body comes in one piece, which is not copied. Fails when the caller goes away in the middle of it. */
-const arrived = (incoming: IncomingMessage, arriving: Arrival): Promise<Buffer> =>
+/**
+ * Nearly every body comes in one piece, which is not copied, and not counted: it is here as soon as it arrives. Fails when
+ * the caller goes away in the middle of it.
+ */
+const arrived = (incoming: IncomingMessage, length: number, arriving: Arrival): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Array<Buffer> = []
     incoming
       .on("data", (chunk: Buffer) => {
-        if (arriving.takes(chunk.length)) chunks.push(chunk)
+        if (chunk.length === length || arriving.takes(chunk.length)) chunks.push(chunk)
         else reject(tooManyBodies())
       })
       .once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
@@ -121,11 +124,12 @@ const arrived = (incoming: IncomingMessage, arriving: Arrival): Promise<Buffer> 
 const bytesOf = async (c: Context<Env>, mostBytes: number, arriving: Arrival): Promise<Buffer> => {
   const declared = c.req.header("content-length")
   if (declared !== undefined) {
-    if (Number(declared) > mostBytes) throw tooLarge(mostBytes)
+    const length = Number(declared)
+    if (length > mostBytes) throw tooLarge(mostBytes)
     // The server cuts a body at its declared length; and the stream below is several times as slow as this.
     const { incoming, batchItem } = (c.env as Env["Bindings"] | undefined) ?? {}
     const isFromServer = incoming !== undefined && batchItem === undefined
-    return isFromServer ? arrived(incoming, arriving) : Buffer.from(await c.req.raw.arrayBuffer())
+    return isFromServer ? arrived(incoming, length, arriving) : Buffer.from(await c.req.raw.arrayBuffer())
   }
   return c.req.raw.body === null ? Buffer.alloc(0) : collected(c.req.raw.body, mostBytes, arriving, tooLarge)
 }
@@ -267,18 +271,17 @@ export const jsonOf = async <A>(c: Context<Env>, mostBytes: number, take: (body:
   }
   const inflaterOf = inflaterFor(c.req.header("content-encoding"))
   const arriving = arrival(c.get("tenant"))
-  const sent = bytesOf(c, mostBytes, arriving)
-  const read =
-    inflaterOf === undefined ? sent : sent.then((bytes) => inflated(inflaterOf(bytes), bytes, mostBytes, arriving))
-  const bytes = withoutMark(
-    await read
-      .catch((error: unknown) => {
-        if (error instanceof ApiError) throw error
-        // Else the caller went away in the middle of its body.
-        throw inflaterOf === undefined ? unreadable() : notCompressed()
-      })
-      .finally(arriving.end)
-  )
+  let bytes: Buffer
+  try {
+    const sent = await bytesOf(c, mostBytes, arriving)
+    bytes = withoutMark(inflaterOf === undefined ? sent : await inflated(inflaterOf(sent), sent, mostBytes, arriving))
+  } catch (error) {
+    if (error instanceof ApiError) throw error
+    // Else the caller went away in the middle of its body.
+    throw inflaterOf === undefined ? unreadable() : notCompressed()
+  } finally {
+    arriving.end()
+  }
   c.set("received", bytes)
   if (!isJson(contentType)) throw unreadable()
   if (bytes.length === 0) throw new ApiError("BadRequest", "Empty Payload. JSON content expected.")

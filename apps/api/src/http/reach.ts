@@ -94,12 +94,12 @@ const believed = (hops: ReadonlyArray<Hop>, isTrusted: (address: string) => bool
 }
 
 /**
- * The root that callers know the service by, without a slash at its end: what is set, or what proxies say that are
- * believed, or where the request came to.
+ * Finds the root that callers know the service by, without a slash at its end: what is set, or what proxies say that are
+ * believed. Nothing is to be found where it is the one that each request comes to.
  */
-export const rootFinder = ({ publicUrl, trustedProxies }: Reach): ((c: Context<Env>) => string) => {
+export const rootFinder = ({ publicUrl, trustedProxies }: Reach): ((c: Context<Env>) => string) | undefined => {
   if (publicUrl !== undefined) return () => publicUrl
-  if (trustedProxies.length === 0) return (c) => originOf(c.req.url)
+  if (trustedProxies.length === 0) return undefined
   const isTrusted = listOf(trustedProxies)
   return (c) => {
     const came = originOf(c.req.url)

@@ -103,11 +103,13 @@ export const deviceStoreOn = async (
 
   /** What takes no time but that of a connection. */
   const briefly = async <A>({ tenant }: Pick<Collection, "tenant">, query: () => Promise<A>): Promise<A> => {
-    const leave = await enter?.(tenant, nobody, performance.now() + database.queryLimitMillis)
+    // SQLite has one connection, in this thread.
+    if (enter === undefined) return query()
+    const leave = await enter(tenant, nobody, performance.now() + database.queryLimitMillis)
     try {
       return await query()
     } finally {
-      leave?.()
+      leave()
     }
   }
 
@@ -117,7 +119,7 @@ export const deviceStoreOn = async (
   const write = isSqlite ? groupCommit(database.transact) : database.transact
 
   const written = <A>(collection: Collection, work: (transaction: Kysely<Tables>) => Promise<A>): Promise<A> =>
-    isSqlite ? write(work) : briefly(collection, () => write(work))
+    briefly(collection, () => write(work))
 
   /** The device before it is written, kept from others until the transaction ends. */
   const beforeWrite = async (
