@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads"
 import { startedPostgres } from "../test/postgres.ts"
 import { running } from "../test/process.ts"
 import { type Answers, type Target, attacks, attacksOnOpen, quietly } from "./attacks.ts"
+import { endAtSignals, runScript } from "./script.ts"
 import { devices, issuer, probe, readWrite, residentMiB, startedVictim, tenantIds } from "./victim.ts"
 
 const help = `node drill/attack.ts [--short] [--store <which>] [--only <words>] [--stall <ms>] [--memory <MiB>]
@@ -150,5 +151,6 @@ const attackAll = async (): Promise<boolean> => {
   return isKept
 }
 
+endAtSignals()
 if (values.help === true) process.stdout.write(help)
-else process.exitCode = (await attackAll()) ? 0 : 1
+else await runScript(async () => ((await attackAll()) ? 0 : 1))

@@ -13,6 +13,7 @@ import { ended, running } from "../test/process.ts"
 import { afterwards, integrityOf } from "./durability.ts"
 import { step } from "./hostile.ts"
 import { type Besieged, type Siege, besiege } from "./siege-play.ts"
+import { endAtSignals, runScript } from "./script.ts"
 import { devices, issuer, peakMiB, probe, readWrite, startedVictim, tenantIds } from "./victim.ts"
 
 const help = `node drill/siege.ts [--requests 1000000] [--callers 16] [--seed <number>] [--from 0] [--store <store>] [--gateway]
@@ -251,11 +252,6 @@ const main = async (): Promise<number> => {
 
 if (!isMainThread) obey(workerData as Task)
 else if (import.meta.main) {
-  try {
-    process.exitCode = await main()
-  } catch (error) {
-    const isUsage = error instanceof RangeError || (error instanceof TypeError && "code" in error)
-    process.stderr.write(`${isUsage ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
-    process.exitCode = isUsage ? 2 : 1
-  }
+  endAtSignals()
+  await runScript(main)
 }

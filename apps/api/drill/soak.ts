@@ -15,6 +15,7 @@ import { ended, started } from "../test/process.ts"
 import { afterwards, integrityOf, numberIn } from "./durability.ts"
 import { attack } from "./hostile.ts"
 import { besiege } from "./siege-play.ts"
+import { runScript } from "./script.ts"
 import { type Caller, type Target, madeBy, walked, work } from "./soak-load.ts"
 import { type MemorySample, type Trend, inspectorAddress, memoryProbe, trendOf } from "./soak-memory.ts"
 import { type SoakModel, soakModel } from "./soak-model.ts"
@@ -369,12 +370,4 @@ const main = async (): Promise<number> => {
   }
 }
 
-if (import.meta.main) {
-  try {
-    process.exitCode = await main()
-  } catch (error) {
-    const isUsage = error instanceof RangeError || (error instanceof TypeError && "code" in error)
-    process.stderr.write(`${isUsage ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
-    process.exitCode = isUsage ? 2 : 1
-  }
-}
+if (import.meta.main) await runScript(main)

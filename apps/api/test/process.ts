@@ -9,6 +9,13 @@ const compiled = join(import.meta.dirname, "../node_modules/.cache/compiled")
 /** What the service is started with by `pnpm start` and by the image: half the memory, as said in its README. */
 export const smallHeap = "--max-semi-space-size=16"
 
+const alive = new Set<ChildProcess>()
+
+// Nothing that was started is left behind when whoever started it is stopped in the middle.
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL")
+})
+
 /**
  * Starts a script of this package from source (or, by its whole path, of another checkout), as a supervisor would, with these variables and no others of ours;
  * `detached` from the terminal, whose Ctrl-C then does not reach it; `by` a command that runs the one that follows it.
@@ -21,11 +28,14 @@ export const started = (
 ) => {
   const path = resolve(import.meta.dirname, "../src", script)
   const [command, ...rest] = [...by, process.execPath, smallHeap, "--conditions=@workanywhere/source", path, ...args]
-  return spawn(command ?? "", rest, {
+  const child = spawn(command ?? "", rest, {
     env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...env },
     detached,
     stdio: ["pipe", "pipe", "pipe"]
   })
+  alive.add(child)
+  child.once("exit", () => alive.delete(child))
+  return child
 }
 
 /** How a process ended. */

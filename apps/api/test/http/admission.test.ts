@@ -1,28 +1,13 @@
 import { once } from "node:events"
-import type { Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import { connect } from "node:net"
 import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { httpServer, serverLimits } from "../../src/service.ts"
+import { listening } from "../listening.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, openedApp } from "../opened.ts"
 import { bearer, openedEntra, readOnly, signed, signingKey, userClaims } from "../tokens.ts"
 
 const key = await signingKey("ours")
-
-const listening = async (server: Server) => {
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  return {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, "close")
-    }
-  }
-}
 
 /** What a server answers to some bytes until it hangs up. */
 const answerTo = async (port: number, message: string) => {

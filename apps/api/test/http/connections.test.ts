@@ -5,23 +5,14 @@ import { text } from "node:stream/consumers"
 import { describe, expect, it } from "vitest"
 import { limitConnections, networkOf, oneAtATime } from "../../src/http/connections.ts"
 import { httpServer, serverLimits } from "../../src/service.ts"
+import { listening } from "../listening.ts"
 import { openedApp } from "../opened.ts"
 
 const served = async (answer: RequestListener, limits: Partial<typeof serverLimits> = {}) => {
   const all = { ...serverLimits, ...limits }
   const server = createServer(all, oneAtATime(answer, all.waitingRequests))
   limitConnections(server, all)
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  return {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, "close")
-    }
-  }
+  return listening(server)
 }
 
 const connected = async (port: number): Promise<Socket> => {

@@ -1,5 +1,4 @@
-import { once } from "node:events"
-import { type AddressInfo, connect } from "node:net"
+import { connect } from "node:net"
 import { text } from "node:stream/consumers"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
@@ -8,22 +7,9 @@ import { type Reach, straight } from "../../src/http/reach.ts"
 import { createLocalGraph } from "../../src/local-graph.ts"
 import { httpServer, startService } from "../../src/service.ts"
 import { defaultSettings } from "../../src/settings/config.ts"
+import { listening } from "../listening.ts"
 import { devicesPath, failureOf, jsonRequest, metricsPath, modelsPath, openedApp } from "../opened.ts"
 import { openedEntra } from "../tokens.ts"
-
-const listening = async (server: ReturnType<typeof httpServer>) => {
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  return {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, "close")
-    }
-  }
-}
 
 /** A service on a port, of devices that fill several pages. */
 const reached = async (reach: Partial<Reach>) => {
